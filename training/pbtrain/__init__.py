@@ -1,0 +1,1 @@
+"""Training of PluginBridge's networks: sampling, labelling, the ViSNet twin, training, export."""
