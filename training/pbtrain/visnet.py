@@ -52,11 +52,6 @@ class Architecture:
         return Architecture(**fields)
 
 
-def cosine_cutoff(r: Tensor, cutoff: float) -> Tensor:
-    """C(r) = (cos(pi r / rc) + 1) / 2 inside the cutoff, 0 outside."""
-    return torch.where(r < cutoff, 0.5 * (torch.cos(r * (math.pi / cutoff)) + 1.0), torch.zeros_like(r))
-
-
 class RadialBasis(nn.Module):
     """Exp-normal basis: C(r) exp(-beta_k (exp(-alpha r) - mu_k)^2), alpha = 5 / rc; not trained."""
 
@@ -101,7 +96,7 @@ class EdgeEmbedding(nn.Module):
 
 
 class Layer(nn.Module):
-    """One message passing layer: returns the updates (dx, dv, df); df is None in the last layer."""
+    """One message passing layer: returns the updates (dx, dv, df), df None where it is zero or unused."""
 
     def __init__(self, arch: Architecture, last: bool):
         super().__init__()
@@ -117,38 +112,39 @@ class Layer(nn.Module):
             self.w_src_proj = nn.Linear(h, h, bias=False)
             self.w_trg_proj = nn.Linear(h, h, bias=False)
 
-    def forward(self, x: Tensor, v: Tensor, f: Tensor, graph: Graph):
-        n, k, h = f.shape
+    def forward(self, x: Tensor, v: Tensor | None, f: Tensor, graph: Graph):
+        """v None stands for v = 0, as in the first layer: terms with it are left out."""
+        rows, slots, h = f.shape
         envelope = graph.envelope.unsqueeze(-1)
         x = self.norm(x)
         q, key, value = self.q_proj(x), self.k_proj(x), self.v_proj(x)
         dk, dv = F.silu(self.dk_proj(f)), F.silu(self.dv_proj(f))
-        v1, v2, v3 = self.vec_proj(v).chunk(3, dim=-1)
-        vdot = (v1 * v2).sum(1)
 
         # attention per head, broadcast over the head's channels
-        qk = (q.unsqueeze(1) * graph.source(key) * dk).view(n, k, self.heads, -1).sum(-1)
+        qk = (q.unsqueeze(1) * graph.source(key) * dk).view(rows, slots, self.heads, -1).sum(-1)
         a = F.silu(qk) * envelope
-        m = ((graph.source(value) * dv).view(n, k, self.heads, -1) * a.unsqueeze(-1)).view(n, k, h)
-        s1, s2 = (F.silu(self.s_proj(m)) * envelope).chunk(2, dim=-1)
+        m = graph.source(value) * dv
+        m = (m.view(rows, slots, self.heads, -1) * a.unsqueeze(-1)).view(rows, slots, h)
+        o1, o2, o3 = self.o_proj(m.sum(1)).chunk(3, dim=-1)
 
-        message = m.sum(1)
-        # V_i = sum_j (v_j * s1 + d_ij * s2); in the first layer v = 0 and the first term with it
+        # V_i = sum_j (v_j * s1 + d_ij * s2)
+        if v is None:
+            s2 = F.silu(F.linear(m, self.s_proj.weight[h:], self.s_proj.bias[h:])) * envelope
+            return o3, torch.bmm(graph.direction.transpose(1, 2), s2), None
+        s1, s2 = (F.silu(self.s_proj(m)) * envelope).chunk(2, dim=-1)
         vectors = torch.bmm(graph.direction.transpose(1, 2), s2)
-        if v.requires_grad:
-            vectors = vectors + (graph.source_vectors(v) * s1.unsqueeze(2)).sum(1)
-        o1, o2, o3 = self.o_proj(message).chunk(3, dim=-1)
-        dx = vdot * o2 + o3
+        vectors = vectors + (graph.source_vectors(v) * s1.unsqueeze(2)).sum(1)
+        v1, v2, v3 = self.vec_proj(v).chunk(3, dim=-1)
+        dx = (v1 * v2).sum(1) * o2 + o3
         dvec = v3 * o1.unsqueeze(1) + vectors
         if self.last:
             return dx, dvec, None
-        if not v.requires_grad:
-            return dx, dvec, torch.zeros_like(f)
 
-        # w1.w2 of the two rejections; as |d| = 1 (or 0) it is a.b - (a.d)(b.d)
-        along = torch.bmm(graph.direction, self.w_trg_proj(v))
-        target = self.w_trg_proj(v).unsqueeze(1) - along.unsqueeze(2) * graph.direction.unsqueeze(-1)
-        wdot = (target * graph.source_vectors(self.w_src_proj(v))).sum(2)
+        # w1.w2 of the two rejections; as |d| is 1 (or 0) it is (w_trg v_i - ((w_trg v_i).d) d).(w_src v_j)
+        target = self.w_trg_proj(v)
+        along = torch.bmm(graph.direction, target)
+        rejection = target.unsqueeze(1) - along.unsqueeze(2) * graph.direction.unsqueeze(-1)
+        wdot = (rejection * graph.source_vectors(self.w_src_proj(v))).sum(2)
         return dx, dvec, F.silu(self.f_proj(f)) * wdot
 
 
@@ -215,11 +211,11 @@ class ViSNet(nn.Module):
         """Scalar outputs x_i [N] (before scale and reference) of a graph's atoms of `types` [N]."""
         rbf = self.rbf(graph.distance, graph.envelope)
         x = self.neighbor(self.embedding(types), types, rbf, graph)
-        v = x.new_zeros(x.shape[0], 3, x.shape[1])
+        v = None
         f = self.edge(x, rbf, graph)
         for layer in self.layers:
             dx, dv, df = layer(x, v, f, graph)
-            x, v = x + dx, v + dv
+            x, v = x + dx, dv if v is None else v + dv
             if df is not None:
                 f = f + df
         x = self.out_norm(x)
