@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+"""Runs every test suite (NUnit, ctest, pytest) and ends with one line over all of them.
+
+    tests/run_all.py [--fast] [--only managed|native|python]
+
+``--fast`` leaves out the tests marked slow. The reports lie in build/test-results. The exit status is 0 only if
+nothing failed and every suite ran at least one test.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+RESULTS = BUILD / "test-results"
+PYTHON = "/usr/bin/python3"
+
+
+def environment():
+    """Environment of the tests: the built package on the path, one BLAS thread (PyTorch and libxtb are tests' peers)."""
+    env = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", OMP_STACKSIZE="1G")
+    env["PYTHONPATH"] = os.pathsep.join([str(BUILD / "python"), str(ROOT / "training")])
+    return env
+
+
+def run(command, **options):
+    print("+ " + " ".join(map(str, command)), flush=True)
+    return subprocess.run(command, cwd=ROOT, env=environment(), **options).returncode
+
+
+def managed(fast):
+    """NUnit: passed, failed, skipped and the exit status."""
+    for old in RESULTS.glob("*.trx"):
+        old.unlink()
+    command = ["dotnet", "test", "PluginBridge.sln", "-c", "Release", "--artifacts-path", BUILD / "dotnet-tests",
+               "-nodeReuse:false", "--logger", "trx", "--results-directory", RESULTS, "-v", "quiet"]
+    if fast:
+        command += ["--filter", "TestCategory!=Slow"]
+    status = run(command)
+    counts = [0, 0, 0]
+    for report in RESULTS.glob("*.trx"):
+        counters = ET.parse(report).getroot().find(".//{*}ResultSummary/{*}Counters").attrib
+        passed, total = int(counters["passed"]), int(counters["total"])
+        failed = sum(int(counters[key]) for key in ("failed", "error", "timeout", "aborted"))
+        counts = [counts[0] + passed, counts[1] + failed, counts[2] + total - passed - failed]
+    return counts, status
+
+
+def junit(report):
+    """Counts of a JUnit report."""
+    if not report.exists():
+        return [0, 0, 0]
+    counts = [0, 0, 0]
+    for suite in ET.parse(report).getroot().iter("testsuite"):
+        tests, skipped = int(suite.get("tests")), int(suite.get("skipped", 0)) + int(suite.get("disabled", 0))
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        counts = [counts[0] + tests - failed - skipped, counts[1] + failed, counts[2] + skipped]
+    return counts
+
+
+def native(fast):
+    """ctest: the C ABI, the install tree's consumer, the OpenMM plugin."""
+    report = RESULTS / "ctest.xml"
+    report.unlink(missing_ok=True)
+    command = ["ctest", "--test-dir", BUILD / "cmake", "--output-on-failure", "--output-junit", report]
+    status = run(command + (["-LE", "slow"] if fast else []))
+    return junit(report), status
+
+
+def python(fast):
+    """pytest: the Python package, OpenMM, training, the bindings generator."""
+    report = RESULTS / "pytest.xml"
+    report.unlink(missing_ok=True)
+    command = [PYTHON, "-m", "pytest", "tests/python", "-q", "-rs", f"--junitxml={report}"]
+    status = run(command + (["-m", "not slow"] if fast else []))
+    return junit(report), status
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--fast", action="store_true", help="leave out the tests marked slow")
+    parser.add_argument("--only", choices=["managed", "native", "python"], help="one suite")
+    arguments = parser.parse_args()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+
+    total, sound = [0, 0, 0], True
+    for suite in (managed, native, python):
+        if arguments.only in (None, suite.__name__):
+            counts, status = suite(arguments.fast)
+            print(f"{suite.__name__}: {counts[0]} passed, {counts[1]} failed, {counts[2]} skipped", flush=True)
+            if status != 0 and counts[1] == 0:
+                print(f"{suite.__name__}: ended with status {status} without naming a failed test", flush=True)
+            sound = sound and status == 0 and counts[0] > 0
+            total = [a + b for a, b in zip(total, counts)]
+    print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped", flush=True)
+    return 0 if sound and total[1] == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
