@@ -1,0 +1,29 @@
+using PluginBridge.Core.Chemistry;
+using PluginBridge.Core.Fragmentation;
+
+namespace PluginBridge.Core.Engine;
+
+/// <summary>What a <see cref="FragmentedSystem"/> is made of.</summary>
+public sealed record SystemSpecification
+{
+    /// <summary>Every atom of the molecules that the region touches.</summary>
+    public required Topology Topology { get; init; }
+
+    /// <summary>Atoms at the quantum-chemical level, whole residues; null: all.</summary>
+    public IReadOnlyList<int>? Region { get; init; }
+
+    /// <summary>Charge of the region, e; null: the sum of the residue templates' formal charges.</summary>
+    public int? TotalCharge { get; init; }
+
+    /// <summary>Unpaired electrons of the region; other than zero only with <see cref="FragmentScheme.Whole"/>.</summary>
+    public int UnpairedElectrons { get; init; }
+
+    /// <summary>How the region is divided.</summary>
+    public FragmentScheme Scheme { get; init; }
+
+    /// <summary>The host's additive terms, indices of <see cref="Topology"/>; null: the core's own ff14SB.</summary>
+    public MolecularMechanicsTerms? HostTerms { get; init; }
+
+    /// <summary>Pairs that the host constrains: their bond terms may be missing from <see cref="HostTerms"/>.</summary>
+    public IReadOnlyCollection<Bond>? Constraints { get; init; }
+}
