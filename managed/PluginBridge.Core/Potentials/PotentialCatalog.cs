@@ -14,6 +14,10 @@ public static class PotentialCatalog
     /// <param name="expectedHash">SHA-256 that the model file must have; null or empty: any.</param>
     public static IPotential Load(string nameOrPath, string? expectedHash = null) => throw new NotImplementedException();
 
+    /// <summary>Loads a model file that lies in memory.</summary>
+    /// <param name="data">The bytes of a model file; the potential keeps what it needs of them.</param>
+    public static IPotential LoadMemory(ReadOnlyMemory<byte> data) => throw new NotImplementedException();
+
     /// <summary>Names that <see cref="Load"/> finds, built-in ones first.</summary>
     public static IReadOnlyList<string> List() => throw new NotImplementedException();
 }
