@@ -1,0 +1,59 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using PluginBridge.Core;
+using PluginBridge.Core.Engine;
+using PluginBridge.Core.Potentials;
+
+namespace PluginBridge.Exports;
+
+/// <summary>Energies and forces: the section <c>evaluation</c> of <c>pluginbridge.h</c>.</summary>
+public static unsafe class Evaluation
+{
+    [UnmanagedCallersOnly(EntryPoint = "pb_workspace_create", CallConvs = [typeof(CallConvCdecl)])]
+    public static int CreateWorkspace(nint system, PbWorkspaceOptions* options, nint* workspace) => Guard.Invoke(() =>
+    {
+        Output.Clear(workspace, nameof(workspace));
+        SystemHandle owner = HandleTable.Get<SystemHandle>(system);
+        PbWorkspaceOptions given = options == null ? default : Input.Read(options, "pb_workspace_options");
+        if (given.Threads < 0)
+            throw Guard.Invalid($"threads is {given.Threads}; give a positive number, or 0 for one.");
+        if (given.DoublePrecision is not (0 or 1))
+            throw Guard.Invalid($"double_precision is {given.DoublePrecision}; give 0 or 1.");
+        *workspace = HandleTable.Add(new WorkspaceHandle(owner, new EvaluationOptions
+        {
+            Threads = Math.Max(1, given.Threads),
+            DoublePrecision = given.DoublePrecision == 1,
+        }));
+    });
+
+    [UnmanagedCallersOnly(EntryPoint = "pb_workspace_free", CallConvs = [typeof(CallConvCdecl)])]
+    public static void FreeWorkspace(nint workspace) => Guard.Free(workspace, HandleKind.Workspace);
+
+    [UnmanagedCallersOnly(EntryPoint = "pb_evaluate", CallConvs = [typeof(CallConvCdecl)])]
+    public static int Evaluate(nint workspace, double* positions, PbEvaluationOptions* options, double* energy,
+        double* forces, double* virial) => Guard.Invoke(() =>
+    {
+        WorkspaceHandle owner = HandleTable.Get<WorkspaceHandle>(workspace);
+        if (positions == null)
+            throw Guard.Invalid("positions is NULL.");
+        PbEvaluationOptions given = options == null ? default : Input.Read(options, "pb_evaluation_options");
+        if (given.Quantity is not ((int)EnergyQuantity.Correction or (int)EnergyQuantity.Total))
+            throw Guard.Invalid($"quantity {given.Quantity} is not a pb_quantity.");
+        if (given.Reserved != 0)
+            throw Guard.Invalid("pb_evaluation_options.reserved must be 0: zero-initialise the struct.");
+        if (given.EnvironmentCount != 0 || given.EnvironmentPositions != null || given.EnvironmentCharges != null
+            || given.EnvironmentForces != null)
+            throw new PluginBridgeException(ErrorCode.Unsupported,
+                "Electrostatic embedding is not part of this version: environment_count must be 0, its arrays NULL.");
+
+        int length = 3 * owner.AtomCount;
+        double result = owner.Evaluate(
+            new ReadOnlySpan<double>(positions, length),
+            new ReadOnlySpan<double>(given.BoxVectors, given.BoxVectors == null ? 0 : 9),
+            (EnergyQuantity)given.Quantity,
+            new Span<double>(forces, forces == null ? 0 : length),
+            new Span<double>(virial, virial == null ? 0 : 9));
+        if (energy != null)
+            *energy = result;
+    });
+}

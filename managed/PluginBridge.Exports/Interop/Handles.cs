@@ -1,0 +1,192 @@
+using PluginBridge.Core.Engine;
+using PluginBridge.Core.Fragmentation;
+using PluginBridge.Core.Potentials;
+
+namespace PluginBridge.Exports;
+
+/// <summary>A potential that a model handle, systems and workspaces share; the last to let go disposes of it.</summary>
+internal sealed class SharedPotential(IPotential potential)
+{
+    private int _owners = 1;
+
+    internal IPotential Value { get; } = potential;
+
+    internal SharedPotential Share()
+    {
+        // From zero there is no way back: another thread is freeing the model at this moment.
+        for (int owners = Volatile.Read(ref _owners); owners > 0; owners = Volatile.Read(ref _owners))
+            if (Interlocked.CompareExchange(ref _owners, owners + 1, owners) == owners)
+                return this;
+        throw Guard.Invalid("The pb_model was freed by another thread during the call.");
+    }
+
+    internal void Release()
+    {
+        if (Interlocked.Decrement(ref _owners) == 0)
+            Value.Dispose();
+    }
+}
+
+/// <summary>What a <c>pb_model</c> stands for.</summary>
+internal sealed class ModelHandle : HandleTarget
+{
+    private readonly Utf8String _name, _hash, _target, _referenceMethod;
+    private readonly Utf8String? _baseForceField;
+
+    internal ModelHandle(IPotential potential) : base(HandleKind.Model)
+    {
+        Potential = new SharedPotential(potential);
+        PotentialInfo info = potential.Info;
+        _name = new Utf8String(info.Name);
+        _hash = new Utf8String(info.Hash);
+        _target = new Utf8String(info.Target switch
+        {
+            PotentialTarget.CorrectionToForceField => "E_QM - E_MM",
+            PotentialTarget.CorrectionToNonbonded => "E_QM - E_nb",
+            _ => "E_QM",
+        });
+        _baseForceField = info.BaseForceField is { } name ? new Utf8String(name) : null;
+        _referenceMethod = new Utf8String(info.ReferenceMethod);
+    }
+
+    internal SharedPotential Potential { get; }
+
+    internal unsafe PbModelInfo Describe() => new()
+    {
+        Name = _name.Pointer,
+        Hash = _hash.Pointer,
+        Target = _target.Pointer,
+        BaseForceField = _baseForceField is null ? null : _baseForceField.Pointer,
+        ReferenceMethod = _referenceMethod.Pointer,
+        Cutoff = Potential.Value.Info.Cutoff,
+    };
+
+    public override void Dispose() => Potential.Release();
+}
+
+/// <summary>What a <c>pb_system</c> stands for.</summary>
+internal sealed class SystemHandle : HandleTarget
+{
+    private readonly FragmentArrays?[] _fragments;
+
+    internal SystemHandle(FragmentedSystem system, SharedPotential potential) : base(HandleKind.System)
+    {
+        System = system;
+        Potential = potential.Share();
+        _fragments = new FragmentArrays?[system.Fragments.Count];
+    }
+
+    internal FragmentedSystem System { get; }
+
+    internal SharedPotential Potential { get; }
+
+    internal int AtomCount => System.Topology.Atoms.Count;
+
+    internal PbFragmentInfo Describe(long index)
+    {
+        if (index < 0 || index >= _fragments.Length)
+            throw Guard.Invalid($"Fragment index {index} is outside 0..{_fragments.Length - 1}.");
+        FragmentArrays? arrays = Volatile.Read(ref _fragments[index]);
+        if (arrays is null)
+        {
+            // Whoever comes second takes what the first has stored: a returned pointer must stay valid.
+            var made = new FragmentArrays(System.Fragments[(int)index]);
+            arrays = Interlocked.CompareExchange(ref _fragments[index], made, null) ?? made;
+        }
+        return arrays.Describe();
+    }
+
+    public override void Dispose() => Potential.Release();
+}
+
+/// <summary>A fragment's arrays where C code can point at them.</summary>
+internal sealed unsafe class FragmentArrays
+{
+    private readonly Fragment _fragment;
+    private readonly Utf8String _label;
+    private readonly int[] _atoms, _residues;
+    private readonly PbCap[] _caps;
+
+    internal FragmentArrays(Fragment fragment)
+    {
+        _fragment = fragment;
+        _label = new Utf8String(fragment.Label);
+        _atoms = Pinned.Copy(fragment.Atoms);
+        _residues = Pinned.Copy(fragment.Residues);
+        _caps = Pinned.Copy([.. fragment.Caps.Select(cap => new PbCap
+        {
+            Anchor = cap.Anchor,
+            Replaced = cap.Replaced,
+            Length = cap.BondLength,
+            IsBorder = cap.IsBorder ? 1 : 0,
+        })]);
+    }
+
+    internal PbFragmentInfo Describe() => new()
+    {
+        Coefficient = _fragment.Coefficient,
+        Charge = _fragment.Charge,
+        UnpairedElectrons = _fragment.UnpairedElectrons,
+        Label = _label.Pointer,
+        AtomCount = _atoms.Length,
+        Atoms = Pinned.Address(_atoms),
+        CapCount = _caps.Length,
+        Caps = Pinned.Address(_caps),
+        ResidueCount = _residues.Length,
+        Residues = Pinned.Address(_residues),
+    };
+}
+
+/// <summary>What a <c>pb_workspace</c> stands for.</summary>
+internal sealed class WorkspaceHandle : HandleTarget
+{
+    private readonly SharedPotential _potential;
+    private readonly Workspace _workspace;
+    private int _busy;
+
+    internal WorkspaceHandle(SystemHandle system, EvaluationOptions options) : base(HandleKind.Workspace)
+    {
+        AtomCount = system.AtomCount;
+        _potential = system.Potential.Share();
+        try
+        {
+            _workspace = system.System.CreateWorkspace(options);
+        }
+        catch
+        {
+            _potential.Release();
+            throw;
+        }
+    }
+
+    internal int AtomCount { get; }
+
+    internal double Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors, EnergyQuantity quantity,
+        Span<double> forces, Span<double> virial)
+    {
+        Enter();
+        try
+        {
+            return _workspace.Evaluate(positions, boxVectors, quantity, forces, virial);
+        }
+        finally
+        {
+            Volatile.Write(ref _busy, 0);
+        }
+    }
+
+    public override void Dispose()
+    {
+        // Not entered: a workspace freed during its own evaluation is left to the garbage collector.
+        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+            throw Guard.Invalid("The pb_workspace was freed while another thread evaluates with it.");
+        _workspace.Dispose();
+        _potential.Release();
+    }
+
+    private void Enter()
+    {
+        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+            throw Guard.Invalid("The pb_workspace is in use by another thread; make one workspace a thread.");
+    }
+}
