@@ -1,0 +1,22 @@
+"""PluginBridge: fragmented neural and quantum-chemical potentials of proteins as a force for OpenMM.
+
+    >>> import pluginbridge
+    >>> potential = pluginbridge.FragmentPotential("visnet-gfn2")
+    >>> system = potential.createMixedSystem(topology, system)   # your System, one more force
+
+Units are nm, kJ/mol and elementary charges; positions may be Quantities.
+"""
+from .core import Fragment, Model
+from .errors import (CalculationFailedError, ForceFieldMismatchError, InternalError, InvalidArgumentError,
+                     MissingLibraryError, ModelFileError, PluginBridgeError, TopologyError, UnsupportedError)
+from .evaluator import Evaluation, Evaluator, energy
+from .library import hasFeature, instructionSet, loadOpenMMPlugin, models, version
+from .potential import FragmentPotential
+from .region import proteinAtoms
+
+__all__ = [
+    "CalculationFailedError", "Evaluation", "Evaluator", "ForceFieldMismatchError", "Fragment", "FragmentPotential",
+    "InternalError", "InvalidArgumentError", "MissingLibraryError", "Model", "ModelFileError", "PluginBridgeError",
+    "TopologyError", "UnsupportedError", "energy", "hasFeature", "instructionSet", "loadOpenMMPlugin", "models",
+    "proteinAtoms", "version",
+]

@@ -1,0 +1,150 @@
+"""Direct evaluation through the C interface, without a host."""
+from __future__ import annotations
+
+import os
+from typing import Iterable, NamedTuple, Optional, Union
+
+import numpy as np
+
+from .core import CoreSystem, Fragment, Model, Workspace
+from .errors import InvalidArgumentError
+from .hostterms import hostTerms
+from .region import regionArrays
+
+_PRECISIONS = {"single": False, "double": True}
+
+
+class Evaluation(NamedTuple):
+    """Result of an evaluation.
+
+    Attributes
+    ----------
+    energy : float
+        kJ/mol
+    forces : numpy.ndarray, shape (atoms of the topology, 3)
+        kJ/mol/nm
+    virial : numpy.ndarray, shape (3, 3)
+        minus dE/d(strain), kJ/mol
+    """
+
+    energy: float
+    forces: np.ndarray
+    virial: np.ndarray
+
+
+class Evaluator:
+    """Evaluates a region of a topology again and again; templates and fragments are worked out once.
+
+    Parameters
+    ----------
+    topology : openmm.app.Topology
+        With hydrogens.
+    model : str, path-like or Model
+        A name from :func:`pluginbridge.models` or a model file.
+    scheme : str
+        "whole", "dipeptide", "window2" or "window3".
+    precision : str
+        "single" or "double": of the network; fragments, caps and sums are double in both.
+    threads : int, optional
+        Threads of one evaluation; None: one.
+    atoms : iterable of int, optional
+        The region: topology indices, whole residues; None: the protein.
+    system : openmm.System, optional
+        A host whose own terms are the base energy of the fragments (absolute potentials), or are compared with the
+        force field that the model corrects; None: the library's own ff14SB.
+
+    Raises
+    ------
+    PluginBridgeError
+        The model cannot be loaded, or the region is not covered; the message names the residue or atom.
+    """
+
+    def __init__(self, topology, model: Union[str, os.PathLike, Model] = "visnet-gfn2", scheme: str = "whole",
+                 precision: str = "single", threads: Optional[int] = None, atoms: Optional[Iterable[int]] = None,
+                 system=None):
+        self.model = model if isinstance(model, Model) else Model(model)
+        self.arrays = regionArrays(topology, atoms)
+        self.atomCount = topology.getNumAtoms()
+        terms = None if system is None else hostTerms(system, self.arrays)
+        self._system = CoreSystem(self.model, self.arrays, scheme, terms)
+        self._workspace = Workspace(self._system, threads or 1, checkPrecision(precision))
+
+    @property
+    def fragments(self) -> list[Fragment]:
+        """The terms of the sum over fragments."""
+        return self._system.fragments()
+
+    def evaluate(self, positions, boxVectors=None, quantity: str = "correction") -> Evaluation:
+        """Energy, forces and virial at given positions.
+
+        Parameters
+        ----------
+        positions : Quantity, array or list of Vec3, shape (atoms of the topology, 3)
+            nm where there is no unit.
+        boxVectors : Quantity or array, shape (3, 3), optional
+            Periodic box (nm), reduced as in OpenMM; atoms may lie in any image. None: not periodic.
+        quantity : str
+            "correction": what is added to ff14SB (or the host); "total": the correction plus the force field's energy
+            of the region in vacuo.
+        """
+        positions = toNanometers(positions)
+        if positions.shape != (self.atomCount, 3):
+            raise InvalidArgumentError(f"positions have shape {positions.shape}, but the topology has "
+                                       f"{self.atomCount} atoms")
+        box = None if boxVectors is None else toNanometers(boxVectors)
+        energy, local, virial = self._workspace.evaluate(positions[self.arrays.particles], box, quantity)
+        forces = np.zeros((self.atomCount, 3))
+        forces[self.arrays.particles] = local
+        return Evaluation(energy, forces, virial)
+
+
+def energy(topology, positions, model: Union[str, os.PathLike, Model] = "visnet-gfn2", scheme: str = "whole",
+           precision: str = "single", threads: Optional[int] = None, quantity: str = "correction",
+           atoms: Optional[Iterable[int]] = None, boxVectors="topology") -> tuple[float, np.ndarray]:
+    """Energy and forces of a protein at given positions, without a simulation.
+
+    For many geometries of one topology an :class:`Evaluator` is faster.
+
+    Parameters
+    ----------
+    topology, model, scheme, precision, threads, atoms
+        As for :class:`Evaluator`.
+    positions : Quantity, array or list of Vec3, shape (atoms, 3)
+        nm where there is no unit.
+    quantity : str
+        "correction" (to be added to ff14SB) or "total" (with ff14SB of the region in vacuo).
+    boxVectors : Quantity or array, shape (3, 3), optional
+        Periodic box, nm; by default the topology's; None: not periodic.
+
+    Returns
+    -------
+    energy : float
+        kJ/mol
+    forces : numpy.ndarray, shape (atoms, 3)
+        kJ/mol/nm; zero outside the region (and its borders).
+    """
+    if isinstance(boxVectors, str):
+        if boxVectors != "topology":
+            raise InvalidArgumentError(f"boxVectors '{boxVectors}' is unknown: give three vectors, None or 'topology'")
+        boxVectors = topology.getPeriodicBoxVectors()
+    evaluator = Evaluator(topology, model, scheme, precision, threads, atoms)
+    result = evaluator.evaluate(positions, boxVectors, quantity)
+    return result.energy, result.forces
+
+
+def checkPrecision(precision: str) -> bool:
+    """Whether a precision, "single" or "double", is double."""
+    if precision not in _PRECISIONS:
+        raise InvalidArgumentError(f"precision '{precision}' is unknown: use 'single' or 'double'")
+    return _PRECISIONS[precision]
+
+
+def toNanometers(values) -> np.ndarray:
+    """Quantities, lists of Vec3 or arrays as float64 in nm."""
+    from openmm import unit
+
+    if unit.is_quantity(values):
+        values = values.value_in_unit(unit.nanometer)
+    elif len(values) and unit.is_quantity(values[0]):
+        values = [value.value_in_unit(unit.nanometer) for value in values]
+    return np.array(values, float)
