@@ -37,4 +37,7 @@ public sealed class PluginBridgeException : Exception
 
     /// <summary>The kind of error.</summary>
     public ErrorCode Code { get; }
+
+    /// <summary>Index of the molecule of a batch that a calculation failed for; null where no single one is to blame.</summary>
+    public int? Molecule { get; init; }
 }

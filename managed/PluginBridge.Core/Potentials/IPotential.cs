@@ -79,7 +79,8 @@ public interface IMoleculeEvaluator : IDisposable
     /// <param name="gradients">dE/dr of every atom, kJ/mol/nm; overwritten. Empty: not wanted.</param>
     /// <param name="strainGradients">Nine a molecule: Σ_pairs r_ab ∂E/∂r_ab' = dE/dε, kJ/mol, row-major; overwritten.
     /// Empty: not wanted.</param>
-    /// <exception cref="PluginBridgeException">Failed for this geometry; the message tells which molecule and why.</exception>
+    /// <exception cref="PluginBridgeException">Failed for this geometry; the message tells which molecule and why, its
+    /// <see cref="PluginBridgeException.Molecule"/> the index (the engine then names the fragment).</exception>
     void Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> box, Span<double> energies,
         Span<double> gradients, Span<double> strainGradients);
 }
