@@ -1,0 +1,81 @@
+#include "CorrectionEvaluator.h"
+#include "HostTerms.h"
+#include "ModelCache.h"
+#include "RegionSpec.h"
+#include <optional>
+
+using namespace OpenMM;
+using namespace std;
+
+namespace PluginBridge {
+
+namespace {
+
+pb_system* createSystem(const pb_model& model, const RegionSpec& region,
+                        const FragmentedPotentialForce& force, const System& system) {
+    optional<HostTerms> hostTerms;
+    pb_host_terms terms;
+    if (force.getUseHostTerms()) {
+        hostTerms.emplace(system, force);
+        terms = hostTerms->view();
+    }
+    pb_system_spec spec = region.view(hostTerms ? &terms : nullptr);
+    pb_system* handle = nullptr;
+    throwOnError(pb_system_create(&model, &spec, &handle));
+    return handle;
+}
+
+pb_workspace* createWorkspace(const pb_system& system, const FragmentedPotentialForce& force, int threads) {
+    pb_workspace_options options = {};
+    options.struct_size = sizeof(options);
+    options.threads = threads;
+    options.double_precision = force.getUseDoublePrecision() ? 1 : 0;
+    pb_workspace* handle = nullptr;
+    throwOnError(pb_workspace_create(&system, &options, &handle));
+    return handle;
+}
+
+} // namespace
+
+CorrectionEvaluator::CorrectionEvaluator(const FragmentedPotentialForce& force, const System& hostSystem,
+                                         int threads)
+    : periodic(force.usesPeriodicBoundaryConditions()), system(nullptr, pb_system_free),
+      workspace(nullptr, pb_workspace_free) {
+    RegionSpec region(force, hostSystem);
+    particles = region.getParticles();
+    model = loadModel(force.getModel(), force.getModelHash());
+    system.reset(createSystem(*model, region, force, hostSystem));
+    workspace.reset(createWorkspace(*system, force, threads));
+    atomPositions.resize(3 * particles.size());
+    atomForces.resize(3 * particles.size());
+}
+
+double CorrectionEvaluator::evaluate(const vector<Vec3>& positions, const Vec3* boxVectors, bool wantForces) {
+    for (size_t i = 0; i < particles.size(); i++)
+        for (int k = 0; k < 3; k++)
+            atomPositions[3 * i + k] = positions[particles[i]][k];
+    double box[9];
+    pb_evaluation_options options = {};
+    options.struct_size = sizeof(options);
+    options.quantity = PB_QUANTITY_CORRECTION;
+    if (periodic) {
+        for (int i = 0; i < 3; i++)
+            for (int k = 0; k < 3; k++)
+                box[3 * i + k] = boxVectors[i][k];
+        options.box_vectors = box;
+    }
+    double energy = 0;
+    throwOnError(pb_evaluate(workspace.get(), atomPositions.data(), &options, &energy,
+                             wantForces ? atomForces.data() : nullptr, nullptr));
+    return energy;
+}
+
+const vector<int>& CorrectionEvaluator::getParticles() const {
+    return particles;
+}
+
+Vec3 CorrectionEvaluator::getForce(int atom) const {
+    return Vec3(atomForces[3 * atom], atomForces[3 * atom + 1], atomForces[3 * atom + 2]);
+}
+
+} // namespace PluginBridge

@@ -1,0 +1,52 @@
+#ifndef PLUGINBRIDGE_OPENMM_CORRECTIONEVALUATOR_H_
+#define PLUGINBRIDGE_OPENMM_CORRECTIONEVALUATOR_H_
+
+#include "FragmentedPotentialForce.h"
+#include "openmm/System.h"
+#include "openmm/Vec3.h"
+#include "pluginbridge.h"
+#include <memory>
+#include <vector>
+
+namespace PluginBridge {
+
+/**
+ * The correction sum_f c_f * delta(f) for one Context: hands particles' positions to the C interface and
+ * keeps what it returns. Not thread-safe; Contexts share nothing but the model.
+ */
+class CorrectionEvaluator {
+public:
+    /**
+     * Loads the model and prepares the region; throws an OpenMMException for what the model or the library
+     * refuses.
+     * @param threads  of one evaluation, at least 1
+     */
+    CorrectionEvaluator(const FragmentedPotentialForce& force, const OpenMM::System& system, int threads);
+
+    /**
+     * @param positions   of every particle of the System, nm
+     * @param boxVectors  a, b, c (nm), used if the force is periodic
+     * @param wantForces  whether to compute getForce()
+     * @return the energy, kJ/mol
+     */
+    double evaluate(const std::vector<OpenMM::Vec3>& positions, const OpenMM::Vec3* boxVectors,
+                    bool wantForces);
+
+    /** Particle of each atom. */
+    const std::vector<int>& getParticles() const;
+
+    /** Force on an atom in the last evaluation that wanted forces, kJ/mol/nm. */
+    OpenMM::Vec3 getForce(int atom) const;
+
+private:
+    std::vector<int> particles;
+    bool periodic;
+    std::shared_ptr<pb_model> model;
+    std::unique_ptr<pb_system, decltype(&pb_system_free)> system;
+    std::unique_ptr<pb_workspace, decltype(&pb_workspace_free)> workspace;
+    std::vector<double> atomPositions, atomForces;
+};
+
+} // namespace PluginBridge
+
+#endif

@@ -1,0 +1,36 @@
+#ifndef PLUGINBRIDGE_OPENMM_HOSTNONBONDED_H_
+#define PLUGINBRIDGE_OPENMM_HOSTNONBONDED_H_
+
+#include "FragmentedPotentialForce.h"
+#include "openmm/NonbondedForce.h"
+#include "openmm/System.h"
+#include <cstdint>
+#include <vector>
+
+namespace PluginBridge {
+
+/**
+ * Charges, Lennard-Jones parameters and exceptions of a System's NonbondedForces among the atoms of a
+ * FragmentedPotentialForce. Two NonbondedForces are merged where one has only the charges and the other only
+ * the Lennard-Jones parameters; other sums of pair interactions have no parameters of their own and are
+ * refused.
+ */
+struct HostNonbonded {
+    /**
+     * @param atomOfParticle  the force's atom for each particle of the System, or -1
+     * @param isInRegion      whether each particle of the System is in the region
+     */
+    HostNonbonded(const OpenMM::System& system, const FragmentedPotentialForce& force,
+                  const std::vector<int>& atomOfParticle, const std::vector<bool>& isInRegion);
+
+    /** Charge (e), sigma (nm), epsilon (kJ/mol) [atoms][3]; empty without a NonbondedForce. */
+    std::vector<double> particleParameters;
+    /** [exceptions][2] */
+    std::vector<int32_t> exceptionAtoms;
+    /** Charge product (e^2), sigma (nm), epsilon (kJ/mol) [exceptions][3] */
+    std::vector<double> exceptionParameters;
+};
+
+} // namespace PluginBridge
+
+#endif

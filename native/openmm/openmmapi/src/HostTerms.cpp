@@ -1,0 +1,193 @@
+#include "HostTerms.h"
+#include "HostNonbonded.h"
+#include "openmm/CMAPTorsionForce.h"
+#include "openmm/CustomNonbondedForce.h"
+#include "openmm/HarmonicAngleForce.h"
+#include "openmm/HarmonicBondForce.h"
+#include "openmm/OpenMMException.h"
+#include "openmm/PeriodicTorsionForce.h"
+#include "openmm/RBTorsionForce.h"
+#include "openmm/serialization/SerializationProxy.h"
+#include <algorithm>
+#include <set>
+#include <typeinfo>
+
+using namespace OpenMM;
+using namespace std;
+
+namespace PluginBridge {
+
+namespace {
+
+/** Forces whose energy inside the region would belong to E_base but has no place in pb_host_terms. */
+const set<string> unreadableForces = {"AmoebaMultipoleForce", "AmoebaTorsionTorsionForce",
+                                      "AmoebaVdwForce",       "DrudeForce",
+                                      "GayBerneForce",        "HippoNonbondedForce"};
+
+/** The class name of a force, known through its serialization proxy even if the class belongs to a plugin. */
+string getTypeName(const Force& force) {
+    try {
+        return SerializationProxy::getProxy(typeid(force)).getTypeName();
+    } catch (const OpenMMException&) {
+        return typeid(force).name();
+    }
+}
+
+/** Whether a CustomNonbondedForce has a pair of region particles among its interactions. */
+bool actsInside(const CustomNonbondedForce& force, const vector<bool>& isInRegion) {
+    if (force.getNumInteractionGroups() == 0)
+        return count(isInRegion.begin(), isInRegion.end(), true) > 1;
+    for (int i = 0; i < force.getNumInteractionGroups(); i++) {
+        set<int> set1, set2;
+        force.getInteractionGroupParameters(i, set1, set2);
+        for (int particle1 : set1)
+            if (isInRegion.at(particle1))
+                for (int particle2 : set2)
+                    if (particle1 != particle2 && isInRegion.at(particle2))
+                        return true;
+    }
+    return false;
+}
+
+} // namespace
+
+HostTerms::HostTerms(const System& system, const FragmentedPotentialForce& force)
+    : force(force), atomOfParticle(system.getNumParticles(), -1),
+      isInRegion(system.getNumParticles(), false) {
+    for (int i = 0; i < force.getNumAtoms(); i++) {
+        int particle, atomicNumber, residue;
+        string name;
+        bool inRegion;
+        force.getAtom(i, particle, atomicNumber, name, residue, inRegion);
+        atomOfParticle.at(particle) = i;
+        isInRegion.at(particle) = inRegion;
+    }
+    refuseUnreadable(system);
+    for (int i = 0; i < system.getNumForces(); i++)
+        readBonded(system.getForce(i));
+    readNonbonded(system);
+    readConstraints(system);
+}
+
+void HostTerms::refuseUnreadable(const System& system) const {
+    for (int i = 0; i < system.getNumForces(); i++) {
+        string type = getTypeName(system.getForce(i));
+        auto custom = dynamic_cast<const CustomNonbondedForce*>(&system.getForce(i));
+        if (unreadableForces.count(type) > 0 || (custom != nullptr && actsInside(*custom, isInRegion)))
+            throw OpenMMException("FragmentedPotentialForce: the System's " + type +
+                                  " acts between atoms of the region, and its energy cannot be read as part "
+                                  "of the force field that the "
+                                  "model replaces. Restrict it to other atoms (interaction groups), or, if "
+                                  "it is an addition to the force "
+                                  "field and the region is on AMBER ff14SB, call setUseHostTerms(false)");
+    }
+}
+
+bool HostTerms::findAtoms(initializer_list<int> particles, vector<int32_t>& atoms) const {
+    for (int particle : particles)
+        if (atomOfParticle.at(particle) < 0)
+            return false;
+    for (int particle : particles)
+        atoms.push_back(atomOfParticle[particle]);
+    return true;
+}
+
+void HostTerms::readBonded(const Force& hostForce) {
+    int p1, p2, p3, p4;
+    if (auto bonds = dynamic_cast<const HarmonicBondForce*>(&hostForce)) {
+        for (int i = 0; i < bonds->getNumBonds(); i++) {
+            double length, k;
+            bonds->getBondParameters(i, p1, p2, length, k);
+            if (findAtoms({p1, p2}, bondAtoms))
+                bondParameters.insert(bondParameters.end(), {length, k});
+        }
+    } else if (auto angles = dynamic_cast<const HarmonicAngleForce*>(&hostForce)) {
+        for (int i = 0; i < angles->getNumAngles(); i++) {
+            double angle, k;
+            angles->getAngleParameters(i, p1, p2, p3, angle, k);
+            if (findAtoms({p1, p2, p3}, angleAtoms))
+                angleParameters.insert(angleParameters.end(), {angle, k});
+        }
+    } else if (auto torsions = dynamic_cast<const PeriodicTorsionForce*>(&hostForce)) {
+        for (int i = 0; i < torsions->getNumTorsions(); i++) {
+            int periodicity;
+            double phase, k;
+            torsions->getTorsionParameters(i, p1, p2, p3, p4, periodicity, phase, k);
+            if (findAtoms({p1, p2, p3, p4}, torsionAtoms)) {
+                torsionPeriodicities.push_back(periodicity);
+                torsionParameters.insert(torsionParameters.end(), {phase, k});
+            }
+        }
+    } else if (auto torsions = dynamic_cast<const RBTorsionForce*>(&hostForce)) {
+        for (int i = 0; i < torsions->getNumTorsions(); i++) {
+            double c[6];
+            torsions->getTorsionParameters(i, p1, p2, p3, p4, c[0], c[1], c[2], c[3], c[4], c[5]);
+            if (findAtoms({p1, p2, p3, p4}, rbTorsionAtoms))
+                rbTorsionParameters.insert(rbTorsionParameters.end(), c, c + 6);
+        }
+    } else if (auto cmap = dynamic_cast<const CMAPTorsionForce*>(&hostForce)) {
+        int firstMap = cmapSizes.size();
+        for (int i = 0; i < cmap->getNumMaps(); i++) {
+            int size;
+            vector<double> energy;
+            cmap->getMapParameters(i, size, energy);
+            cmapSizes.push_back(size);
+            cmapEnergies.insert(cmapEnergies.end(), energy.begin(), energy.end());
+        }
+        for (int i = 0; i < cmap->getNumTorsions(); i++) {
+            int map, b1, b2, b3, b4;
+            cmap->getTorsionParameters(i, map, p1, p2, p3, p4, b1, b2, b3, b4);
+            vector<int32_t> atoms = {firstMap + map};
+            if (findAtoms({p1, p2, p3, p4, b1, b2, b3, b4}, atoms))
+                cmapTorsions.insert(cmapTorsions.end(), atoms.begin(), atoms.end());
+        }
+    }
+}
+
+void HostTerms::readNonbonded(const System& system) {
+    HostNonbonded terms(system, force, atomOfParticle, isInRegion);
+    nonbonded = terms.particleParameters;
+    exceptionAtoms = terms.exceptionAtoms;
+    exceptionParameters = terms.exceptionParameters;
+}
+
+void HostTerms::readConstraints(const System& system) {
+    for (int i = 0; i < system.getNumConstraints(); i++) {
+        int p1, p2;
+        double distance;
+        system.getConstraintParameters(i, p1, p2, distance);
+        findAtoms({p1, p2}, constraintAtoms);
+    }
+}
+
+pb_host_terms HostTerms::view() const {
+    pb_host_terms terms = {};
+    terms.struct_size = sizeof(terms);
+    terms.bond_count = bondAtoms.size() / 2;
+    terms.bond_atoms = bondAtoms.data();
+    terms.bond_parameters = bondParameters.data();
+    terms.angle_count = angleAtoms.size() / 3;
+    terms.angle_atoms = angleAtoms.data();
+    terms.angle_parameters = angleParameters.data();
+    terms.torsion_count = torsionAtoms.size() / 4;
+    terms.torsion_atoms = torsionAtoms.data();
+    terms.torsion_periodicities = torsionPeriodicities.data();
+    terms.torsion_parameters = torsionParameters.data();
+    terms.rb_torsion_count = rbTorsionAtoms.size() / 4;
+    terms.rb_torsion_atoms = rbTorsionAtoms.data();
+    terms.rb_torsion_parameters = rbTorsionParameters.data();
+    terms.cmap_count = cmapSizes.size();
+    terms.cmap_sizes = cmapSizes.data();
+    terms.cmap_energies = cmapEnergies.data();
+    terms.cmap_torsion_count = cmapTorsions.size() / 9;
+    terms.cmap_torsions = cmapTorsions.data();
+    terms.nonbonded = nonbonded.empty() ? nullptr : nonbonded.data();
+    terms.exception_count = exceptionAtoms.size() / 2;
+    terms.exception_atoms = exceptionAtoms.data();
+    terms.exception_parameters = exceptionParameters.data();
+    terms.constraint_count = constraintAtoms.size() / 2;
+    terms.constraint_atoms = constraintAtoms.data();
+    return terms;
+}
+
+} // namespace PluginBridge

@@ -1,0 +1,49 @@
+#ifndef PLUGINBRIDGE_OPENMM_HOSTTERMS_H_
+#define PLUGINBRIDGE_OPENMM_HOSTTERMS_H_
+
+#include "FragmentedPotentialForce.h"
+#include "openmm/System.h"
+#include "pluginbridge.h"
+#include <cstdint>
+#include <vector>
+
+namespace PluginBridge {
+
+/**
+ * The terms of a System's own force field among the atoms of a FragmentedPotentialForce, in the layout of
+ * pb_host_terms. Atom indices are those of the force.
+ */
+class HostTerms {
+public:
+    /**
+     * Reads the forces of a System. Forces of one kind are concatenated. Throws an OpenMMException for a
+     * force that acts inside the region in a way that cannot be read.
+     */
+    HostTerms(const OpenMM::System& system, const FragmentedPotentialForce& force);
+
+    /** The terms for the C interface; valid while this object lives. */
+    pb_host_terms view() const;
+
+private:
+    void readBonded(const OpenMM::Force& force);
+    void readNonbonded(const OpenMM::System& system);
+    void readConstraints(const OpenMM::System& system);
+    void refuseUnreadable(const OpenMM::System& system) const;
+
+    /** Translates particles to the force's atoms; false if one of them is not among those. */
+    bool findAtoms(std::initializer_list<int> particles, std::vector<int32_t>& atoms) const;
+
+    const FragmentedPotentialForce& force;
+    /** Atom of each particle of the System, or -1. */
+    std::vector<int> atomOfParticle;
+    /** Whether each particle of the System is in the region. */
+    std::vector<bool> isInRegion;
+    std::vector<int32_t> bondAtoms, angleAtoms, torsionAtoms, torsionPeriodicities, rbTorsionAtoms, cmapSizes,
+        cmapTorsions, exceptionAtoms, constraintAtoms;
+    std::vector<double> bondParameters, angleParameters, torsionParameters, rbTorsionParameters, cmapEnergies,
+        nonbonded, exceptionParameters;
+};
+
+} // namespace PluginBridge
+
+#endif
