@@ -10,7 +10,8 @@ torch = pytest.importorskip("torch")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "training"))
 
-from pbtrain.graph import batch_graph  # noqa: E402
+from pbtrain import edge_ops  # noqa: E402
+from pbtrain.graph import find_edges  # noqa: E402
 from pbtrain.modelfile import file_hash, load_model, read_safetensors, save_model  # noqa: E402
 from pbtrain.visnet import Architecture, ViSNet  # noqa: E402
 
@@ -99,28 +100,37 @@ def test_energy_and_forces_are_continuous_across_the_cutoff(model):
     assert jumps[1][1] < 0.02 * jumps[0][1]
 
 
-def test_layouts_agree(model, monkeypatch):
-    """Dense and padded slots are two layouts of one edge set, with equal parameter gradients."""
+def loss_and_gradients(model):
     types, x = cluster(24)
-    frames = torch.stack((x, x * 1.2, x * 0.9))
-    results = []
-    for limit in (100, 0):
-        monkeypatch.setattr("pbtrain.graph.DENSE_LIMIT", limit)
-        energy, forces = model.energy_forces(types, frames, 0, training=True)
-        loss = (energy ** 2).sum() + (forces ** 3).sum()
-        gradients = torch.autograd.grad(loss, model.parameters(), allow_unused=True)
-        results.append((energy, forces, torch.cat([g.flatten() for g in gradients if g is not None])))
-    for a, b in zip(*results):
-        assert torch.allclose(a, b, rtol=1e-9, atol=1e-9)
+    energy, forces = model.energy_forces(types, torch.stack((x, x * 1.2, x * 0.9)), 0, training=True)
+    gradients = torch.autograd.grad((energy ** 2).sum() + (forces ** 3).sum(), model.parameters(), allow_unused=True)
+    return energy.detach(), forces.detach(), [g for g in gradients if g is not None]
+
+
+def test_fused_kernels_agree_with_plain_torch(model):
+    """Energies, forces and the parameter gradients of a loss on both: first and second derivatives."""
+    plain = loss_and_gradients(model)
+    try:
+        if not edge_ops.enable_kernels():
+            pytest.skip("the kernels do not build here (g++, ninja and PyTorch's headers are needed)")
+        fused = loss_and_gradients(model)
+    finally:
+        edge_ops.enable_kernels(False)
+    assert torch.allclose(fused[0], plain[0], rtol=1e-10, atol=1e-10)
+    assert torch.allclose(fused[1], plain[1], rtol=1e-9, atol=1e-10)
+    assert len(fused[2]) == len(plain[2])
+    for a, b in zip(fused[2], plain[2]):
+        assert torch.allclose(a, b, rtol=1e-8, atol=1e-8 * b.abs().max().item())
 
 
 def test_edges_are_all_pairs_inside_the_cutoff():
-    _, x = cluster(40)
-    distances = torch.cdist(x, x)
-    for dense in (True, False):
-        graph = batch_graph(x[None], 5.0, dense)
-        assert int((graph.envelope > 0).sum()) == int((distances < 5.0).sum())
-        assert int((graph.envelope_without_self > 0).sum()) == int((distances < 5.0).sum()) - 40
+    (_, a), (_, b) = cluster(40), cluster(12, seed=4)
+    edges = find_edges([torch.stack((a, a * 1.1)), b[None]], 5.0)
+    frames = [a, a * 1.1, b]
+    assert len(edges.source) == sum(int((torch.cdist(x, x) < 5.0).sum()) for x in frames)
+    assert torch.equal(edges.source[edges.reverse], edges.target)
+    assert torch.equal(edges.target[edges.reverse], edges.source)
+    assert torch.equal(torch.bincount(edges.target), edges.first[1:] - edges.first[:-1])
 
 
 def test_model_file_round_trip(model, tmp_path):

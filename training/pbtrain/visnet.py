@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .graph import Graph, batch_graph
+from .edge_ops import direct_sum, gather, gather_mul, rejection_dot, silu, target_sum, vector_sum
+from .graph import Graph, make_graph
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class NeighborEmbedding(nn.Module):
 
     def forward(self, x: Tensor, types: Tensor, rbf: Tensor, graph: Graph) -> Tensor:
         weight = self.distance_proj(rbf) * graph.envelope_without_self.unsqueeze(-1)
-        n = (graph.source(self.embedding(types)) * weight).sum(1)
+        n = target_sum(gather_mul(self.embedding(types), weight, graph.edges, by_source=True), graph.edges)
         return self.combine(torch.cat((x, n), -1))
 
 
@@ -92,7 +93,8 @@ class EdgeEmbedding(nn.Module):
         self.proj = nn.Linear(arch.num_rbf, arch.hidden_channels)
 
     def forward(self, x: Tensor, rbf: Tensor, graph: Graph) -> Tensor:
-        return (x.unsqueeze(1) + graph.source(x)) * self.proj(rbf)
+        both = gather(x, graph.edges, by_source=True) + gather(x, graph.edges, by_source=False)
+        return both * self.proj(rbf)
 
 
 class Layer(nn.Module):
@@ -114,38 +116,33 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, v: Tensor | None, f: Tensor, graph: Graph):
         """v None stands for v = 0, as in the first layer: terms with it are left out."""
-        rows, slots, h = f.shape
+        edges, h = graph.edges, x.shape[1]
         envelope = graph.envelope.unsqueeze(-1)
         x = self.norm(x)
         q, key, value = self.q_proj(x), self.k_proj(x), self.v_proj(x)
-        dk, dv = F.silu(self.dk_proj(f)), F.silu(self.dv_proj(f))
+        dk, dv = silu(self.dk_proj(f)), silu(self.dv_proj(f))
 
         # attention per head, broadcast over the head's channels
-        qk = (q.unsqueeze(1) * graph.source(key) * dk).view(rows, slots, self.heads, -1).sum(-1)
-        a = F.silu(qk) * envelope
-        m = graph.source(value) * dv
-        m = (m.view(rows, slots, self.heads, -1) * a.unsqueeze(-1)).view(rows, slots, h)
-        o1, o2, o3 = self.o_proj(m.sum(1)).chunk(3, dim=-1)
+        qk = gather_mul(q, gather_mul(key, dk, edges, by_source=True), edges, by_source=False)
+        a = silu(qk.view(-1, self.heads, h // self.heads).sum(-1)) * envelope
+        m = gather_mul(value, dv, edges, by_source=True)
+        m = (m.view(-1, self.heads, h // self.heads) * a.unsqueeze(-1)).view(-1, h)
+        o1, o2, o3 = self.o_proj(target_sum(m, edges)).chunk(3, dim=-1)
 
         # V_i = sum_j (v_j * s1 + d_ij * s2)
         if v is None:
-            s2 = F.silu(F.linear(m, self.s_proj.weight[h:], self.s_proj.bias[h:])) * envelope
-            return o3, torch.bmm(graph.direction.transpose(1, 2), s2), None
-        s1, s2 = (F.silu(self.s_proj(m)) * envelope).chunk(2, dim=-1)
-        vectors = torch.bmm(graph.direction.transpose(1, 2), s2)
-        vectors = vectors + (graph.source_vectors(v) * s1.unsqueeze(2)).sum(1)
+            s2 = silu(F.linear(m, self.s_proj.weight[h:], self.s_proj.bias[h:])) * envelope
+            return o3, direct_sum(graph.direction, s2, edges), None
+        s1, s2 = (silu(F.linear(m, w, b)) * envelope
+                  for w, b in zip(self.s_proj.weight.split(h), self.s_proj.bias.split(h)))
+        vectors = vector_sum(s1, v, edges) + direct_sum(graph.direction, s2, edges)
         v1, v2, v3 = self.vec_proj(v).chunk(3, dim=-1)
         dx = (v1 * v2).sum(1) * o2 + o3
         dvec = v3 * o1.unsqueeze(1) + vectors
         if self.last:
             return dx, dvec, None
-
-        # w1.w2 of the two rejections; as |d| is 1 (or 0) it is (w_trg v_i - ((w_trg v_i).d) d).(w_src v_j)
-        target = self.w_trg_proj(v)
-        along = torch.bmm(graph.direction, target)
-        rejection = target.unsqueeze(1) - along.unsqueeze(2) * graph.direction.unsqueeze(-1)
-        wdot = (rejection * graph.source_vectors(self.w_src_proj(v))).sum(2)
-        return dx, dvec, F.silu(self.f_proj(f)) * wdot
+        wdot = rejection_dot(self.w_trg_proj(v), self.w_src_proj(v), graph.direction, edges)
+        return dx, dvec, silu(self.f_proj(f)) * wdot
 
 
 class GatedBlock(nn.Module):
@@ -163,7 +160,7 @@ class GatedBlock(nn.Module):
         p = torch.sqrt((self.vec1_proj(v) ** 2).sum(1) + 1e-8)
         x, g = self.update(torch.cat((x, p), -1)).split(self.out, dim=-1)
         v = g.unsqueeze(1) * self.vec2_proj(v)
-        return (F.silu(x) if self.activation else x), v
+        return (silu(x) if self.activation else x), v
 
 
 class ViSNet(nn.Module):
@@ -226,7 +223,7 @@ class ViSNet(nn.Module):
     def energy(self, types: Tensor, positions: Tensor, charge) -> Tensor:
         """Energies [frames] of one molecule: types [atoms], positions [frames, atoms, 3] (angstrom)."""
         frames, atoms, _ = positions.shape
-        graph = batch_graph(positions, self.arch.cutoff)
+        graph = make_graph([positions], positions.reshape(-1, 3), self.arch.cutoff)
         x = self.atomwise(types.repeat(frames), graph).view(frames, atoms)
         return self.energy_scale * x.sum(1) + self.ref_element[types].sum() + self.ref_charge * charge
 

@@ -1,0 +1,126 @@
+"""Reading shards: molecules with all their frames in memory, batches of frames of several molecules."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor
+
+OUTLIER_FORCE = 200.0  # kcal/mol/angstrom, about 8 standard deviations of E_QM - E_MM on perturbed frames
+
+
+@dataclass
+class Frames:
+    """All frames of one molecule: E [F] (float64) and F [F, N, 3] of E_QM - E_MM, kcal/mol and angstrom."""
+
+    name: str
+    kind: str
+    numbers: np.ndarray
+    charge: int
+    positions: np.ndarray
+    energy: np.ndarray
+    forces: np.ndarray
+    mm_energy: np.ndarray
+    mm_forces: np.ndarray
+    perturbed: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def take(self, keep) -> "Frames":
+        """The frames selected by an index array, mask or slice."""
+        return Frames(self.name, self.kind, self.numbers, self.charge, *(
+            getattr(self, k)[keep] for k in ("positions", "energy", "forces", "mm_energy", "mm_forces", "perturbed")))
+
+
+@dataclass
+class DataSet:
+    """Molecules by name; `add_new` reads shards that have appeared since."""
+
+    directory: Path
+    split: str
+    molecules: dict[str, Frames] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    outliers: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add_new(self) -> int:
+        """Read new shards; returns the number of frames now held."""
+        for path in sorted(Path(self.directory).glob("shard_*.h5")):
+            if path.name in self.seen:
+                continue
+            self.seen.add(path.name)
+            with h5py.File(path) as file:
+                for key, value in file.attrs.items():
+                    if key.startswith("count_"):
+                        self.counts[key[6:]] = self.counts.get(key[6:], 0) + int(value)
+                for group in file.values():
+                    if group.attrs["split"] == self.split:
+                        self._add(group)
+        return self.frame_count
+
+    @property
+    def frame_count(self) -> int:
+        return sum(len(m) for m in self.molecules.values())
+
+    def _add(self, group: h5py.Group) -> None:
+        frames = Frames(
+            str(group.attrs["name"]), str(group.attrs["kind"]), group["numbers"][:], int(group.attrs["charge"]),
+            group["positions"][:], group["e_qm"][:] - group["e_mm"][:], group["f_qm"][:] - group["f_mm"][:],
+            group["e_mm"][:], group["f_mm"][:], group["perturbed"][:])
+        keep = abs(frames.forces).max((1, 2)) < OUTLIER_FORCE
+        self.outliers += int((~keep).sum())
+        frames = frames.take(keep)
+        known = self.molecules.get(frames.name)
+        if known is not None:
+            joined = [np.concatenate((getattr(known, k), getattr(frames, k)))
+                      for k in ("positions", "energy", "forces", "mm_energy", "mm_forces", "perturbed")]
+            frames = Frames(frames.name, frames.kind, frames.numbers, frames.charge, *joined)
+        if len(frames):
+            self.molecules[frames.name] = frames
+
+
+def fit_reference(molecules: list[Frames], elements: list[int]) -> tuple[dict[int, float], float]:
+    """Least-squares energies per element and per unit charge from each molecule's mean energy."""
+    counts = np.array([[np.sum(m.numbers == z) for z in elements] + [m.charge] for m in molecules], dtype=float)
+    mean = np.array([np.median(m.energy) for m in molecules])
+    weight = np.sqrt([len(m) for m in molecules])[:, None]
+    solution, *_ = np.linalg.lstsq(counts * weight, mean * weight[:, 0], rcond=None)
+    return dict(zip(elements, map(float, solution[:-1]))), float(solution[-1])
+
+
+@dataclass
+class Batch:
+    """Frames of several molecules, flattened to rows (atoms)."""
+
+    frames: list[tuple[Tensor, Tensor]]  # per molecule: types [N], positions [F, N, 3]
+    energy: Tensor  # [frames], less the reference energies
+    forces: Tensor  # [rows, 3]
+    molecule: Tensor  # [frames], which molecule a frame belongs to
+
+
+def epoch_chunks(molecules: list[Frames], size: int, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
+    """Every frame once: (molecule, frame indices), at most `size` frames of one molecule each, shuffled."""
+    chunks = []
+    for k, molecule in enumerate(molecules):
+        order = rng.permutation(len(molecule))
+        chunks += [(k, order[i:i + size]) for i in range(0, len(order), size)]
+    return [chunks[i] for i in rng.permutation(len(chunks))]
+
+
+def make_batch(molecules: list[Frames], chunks, elements: list[int], reference: tuple[dict[int, float], float]) -> Batch:
+    """Collect chunks (molecule, frame indices) into a batch."""
+    index = {z: t for t, z in enumerate(elements)}
+    frames, energy, forces, owner = [], [], [], []
+    for k, (m, rows) in enumerate(chunks):
+        molecule = molecules[m]
+        types = torch.tensor([index[int(z)] for z in molecule.numbers])
+        offset = sum(reference[0][int(z)] for z in molecule.numbers) + reference[1] * molecule.charge
+        frames.append((types, torch.from_numpy(molecule.positions[rows])))
+        energy.append(torch.from_numpy(molecule.energy[rows] - offset).float())
+        forces.append(torch.from_numpy(molecule.forces[rows]).reshape(-1, 3))
+        owner += [k] * len(rows)
+    return Batch(frames, torch.cat(energy), torch.cat(forces), torch.tensor(owner))

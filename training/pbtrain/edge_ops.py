@@ -1,0 +1,255 @@
+"""Differentiable sums and products over edges, twice differentiable for training on forces.
+
+Two backends of the same functions: plain PyTorch (any dtype; the definition), and fused C++ kernels
+(edge_kernels.cpp, built on first use with g++ and ninja), several times faster on CPUs.  The fused
+functions are multilinear, so the backward pass of each is made of the others.
+"""
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd import Function
+
+from .graph import Edges
+
+use_kernels = False  # set by enable_kernels()
+
+
+@functools.lru_cache(maxsize=1)
+def _kernels():
+    from torch.utils import cpp_extension
+    return cpp_extension.load(
+        "pbtrain_edge_kernels", [str(Path(__file__).with_name("edge_kernels.cpp"))],
+        extra_cflags=["-O3", "-march=native", "-ffast-math", "-std=c++17"], extra_ldflags=["-lmvec", "-lm"],
+        verbose=bool(os.environ.get("PBTRAIN_VERBOSE")))
+
+
+def enable_kernels(on: bool = True) -> bool:
+    """Use the C++ kernels if they can be built; returns whether they are in use."""
+    global use_kernels
+    use_kernels = False
+    if on:
+        try:
+            _kernels()
+            use_kernels = True
+        except (RuntimeError, OSError, ImportError) as error:
+            print(f"edge kernels not available, using plain PyTorch: {error}", file=sys.stderr)
+    return use_kernels
+
+
+def _atom(edges: Edges, by_source: bool) -> Tensor:
+    return edges.source if by_source else edges.target
+
+
+def _order(edges: Edges, by_source: bool) -> Tensor | None:
+    return edges.reverse if by_source else None
+
+
+class _GatherMul(Function):
+    @staticmethod
+    def forward(ctx, x, w, edges, by_source):
+        ctx.save_for_backward(x, w)
+        ctx.where = edges, by_source
+        return _kernels().gather_mul(x, w, _atom(edges, by_source))
+
+    @staticmethod
+    def backward(ctx, g):
+        x, w = ctx.saved_tensors
+        need = ctx.needs_input_grad
+        return (_MulSum.apply(w, g, *ctx.where) if need[0] else None,
+                _GatherMul.apply(x, g, *ctx.where) if need[1] else None, None, None)
+
+
+class _MulSum(Function):
+    @staticmethod
+    def forward(ctx, w, y, edges, by_source):
+        ctx.save_for_backward(w, y)
+        ctx.where = edges, by_source
+        return _kernels().mul_sum(w, y, edges.first, _order(edges, by_source))
+
+    @staticmethod
+    def backward(ctx, g):
+        w, y = ctx.saved_tensors
+        need = ctx.needs_input_grad
+        return (_GatherMul.apply(g, y, *ctx.where) if need[0] else None,
+                _GatherMul.apply(g, w, *ctx.where) if need[1] else None, None, None)
+
+
+class _RowSum(Function):
+    @staticmethod
+    def forward(ctx, y, edges, by_source):
+        ctx.where = edges, by_source
+        return _kernels().row_sum(y, edges.first, _order(edges, by_source))
+
+    @staticmethod
+    def backward(ctx, g):
+        return _Gather.apply(g, *ctx.where), None, None
+
+
+class _Gather(Function):
+    @staticmethod
+    def forward(ctx, x, edges, by_source):
+        ctx.where = edges, by_source
+        return _kernels().gather(x, _atom(edges, by_source))
+
+    @staticmethod
+    def backward(ctx, g):
+        return _RowSum.apply(g, *ctx.where), None, None
+
+
+class _VectorSum(Function):
+    """sum of s[e] v[other end]; by_source False: target rows collect their sources' vectors."""
+
+    @staticmethod
+    def forward(ctx, s, v, edges, by_source):
+        ctx.save_for_backward(s, v)
+        ctx.where = edges, by_source
+        return _kernels().vector_sum(s, v, edges.first, edges.source, _order(edges, by_source))
+
+    @staticmethod
+    def backward(ctx, g):
+        s, v = ctx.saved_tensors
+        edges, by_source = ctx.where
+        need = ctx.needs_input_grad
+        at_source, at_target = (g, v) if by_source else (v, g)
+        return (_VectorDot.apply(at_source, at_target, edges) if need[0] else None,
+                _VectorSum.apply(s, g, edges, not by_source) if need[1] else None, None, None)
+
+
+class _VectorDot(Function):
+    @staticmethod
+    def forward(ctx, at_source, at_target, edges):
+        ctx.save_for_backward(at_source, at_target)
+        ctx.edges = edges
+        return _kernels().vector_dot(at_source, at_target, edges.source, edges.target)
+
+    @staticmethod
+    def backward(ctx, g):
+        at_source, at_target = ctx.saved_tensors
+        need = ctx.needs_input_grad
+        return (_VectorSum.apply(g, at_target, ctx.edges, True) if need[0] else None,
+                _VectorSum.apply(g, at_source, ctx.edges, False) if need[1] else None, None)
+
+
+class _Project(Function):
+    @staticmethod
+    def forward(ctx, d, a, edges, by_source):
+        ctx.save_for_backward(d, a)
+        ctx.where = edges, by_source
+        return _kernels().project(d, a, _atom(edges, by_source))
+
+    @staticmethod
+    def backward(ctx, g):
+        d, a = ctx.saved_tensors
+        need = ctx.needs_input_grad
+        return (_DirectionGradient.apply(a, g, *ctx.where) if need[0] else None,
+                _DirectSum.apply(d, g, *ctx.where) if need[1] else None, None, None)
+
+
+class _DirectSum(Function):
+    @staticmethod
+    def forward(ctx, d, y, edges, by_source):
+        ctx.save_for_backward(d, y)
+        ctx.where = edges, by_source
+        return _kernels().direct_sum(d, y, edges.first, _order(edges, by_source))
+
+    @staticmethod
+    def backward(ctx, g):
+        d, y = ctx.saved_tensors
+        need = ctx.needs_input_grad
+        return (_DirectionGradient.apply(g, y, *ctx.where) if need[0] else None,
+                _Project.apply(d, g, *ctx.where) if need[1] else None, None, None)
+
+
+class _DirectionGradient(Function):
+    @staticmethod
+    def forward(ctx, a, y, edges, by_source):
+        ctx.save_for_backward(a, y)
+        ctx.where = edges, by_source
+        return _kernels().direction_gradient(a, y, _atom(edges, by_source))
+
+    @staticmethod
+    def backward(ctx, g):
+        a, y = ctx.saved_tensors
+        need = ctx.needs_input_grad
+        return (_DirectSum.apply(g, y, *ctx.where) if need[0] else None,
+                _Project.apply(g, a, *ctx.where) if need[1] else None, None, None)
+
+
+class _Silu(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return _kernels().silu(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        return _SiluGradient.apply(*ctx.saved_tensors, g)
+
+
+class _SiluGradient(Function):
+    @staticmethod
+    def forward(ctx, x, g):
+        ctx.save_for_backward(x, g)
+        return _kernels().silu_gradient(x, g)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, h):
+        return tuple(_kernels().silu_second(*ctx.saved_tensors, h))
+
+
+def gather(x: Tensor, edges: Edges, by_source: bool) -> Tensor:
+    """x of each edge's source (or target) atom, [E, H] from [rows, H]."""
+    if use_kernels:
+        return _Gather.apply(x, edges, by_source)
+    return x.index_select(0, _atom(edges, by_source))
+
+
+def gather_mul(x: Tensor, w: Tensor, edges: Edges, by_source: bool) -> Tensor:
+    """x[atom(e)] * w[e], [E, H]."""
+    if use_kernels:
+        return _GatherMul.apply(x, w, edges, by_source)
+    return x.index_select(0, _atom(edges, by_source)) * w
+
+
+def target_sum(y: Tensor, edges: Edges) -> Tensor:
+    """Sum of y [E, H] over the edges of each target, [rows, H]."""
+    if use_kernels:
+        return _RowSum.apply(y, edges, False)
+    return y.new_zeros(len(edges.first) - 1, y.shape[1]).index_add(0, edges.target, y)
+
+
+def vector_sum(s: Tensor, v: Tensor, edges: Edges) -> Tensor:
+    """sum_j s_ij * v_j, [rows, 3, H] from s [E, H] and v [rows, 3, H]."""
+    if use_kernels:
+        return _VectorSum.apply(s, v, edges, False)
+    return torch.zeros_like(v).index_add(0, edges.target, v.index_select(0, edges.source) * s.unsqueeze(1))
+
+
+def direct_sum(d: Tensor, y: Tensor, edges: Edges) -> Tensor:
+    """sum_j d_ij * y_ij, [rows, 3, H] from directions [E, 3] and y [E, H]."""
+    if use_kernels:
+        return _DirectSum.apply(d, y, edges, False)
+    out = y.new_zeros(len(edges.first) - 1, 3, y.shape[1])
+    return out.index_add(0, edges.target, d.unsqueeze(-1) * y.unsqueeze(1))
+
+
+def rejection_dot(a: Tensor, b: Tensor, d: Tensor, edges: Edges) -> Tensor:
+    """rej(a_i, d_ij) . rej(b_j, -d_ij) per channel, [E, H]; as |d| is 1 (or 0), a.b - (a.d)(b.d)."""
+    if use_kernels:
+        along = _Project.apply(d, a, edges, False) * _Project.apply(d, b, edges, True)
+        return _VectorDot.apply(b, a, edges) - along
+    a, b, d = a.index_select(0, edges.target), b.index_select(0, edges.source), d.unsqueeze(-1)
+    return (a * b).sum(1) - (a * d).sum(1) * (b * d).sum(1)
+
+
+def silu(x: Tensor) -> Tensor:
+    """x / (1 + exp(-x))."""
+    return _Silu.apply(x) if use_kernels else F.silu(x)

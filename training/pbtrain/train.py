@@ -1,0 +1,352 @@
+"""Train a ViSNet on E_QM - E_MM, within a wall-clock budget, on all cores.
+
+    PYTHONPATH=training /usr/bin/python3 -m pbtrain.train training/data/gfn2 training/runs/first \\
+        --minutes 90 [--processes 2] [--resume] [--export models/visnet-gfn2/visnet-gfn2.safetensors]
+
+One process per core, gradients averaged through gloo.  The learning rate follows the elapsed share of
+the budget (kept across --resume), so a run ends on time however busy the machine is.  Shards that
+appear while it runs are used from the next epoch on.  Loss per batch of frames of several molecules:
+Huber on force components, plus energies relative to the molecule's mean in the batch, plus (weakly)
+absolute energies above the least-squares element and charge reference.
+"""
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+import torch.distributed as distributed
+import torch.nn.functional as F
+from torch import Tensor
+
+from .dataset import Batch, DataSet, epoch_chunks, fit_reference, make_batch
+from .edge_ops import enable_kernels
+from .graph import make_graph
+from .modelfile import file_hash, save_model
+from .visnet import Architecture, ViSNet
+
+ELEMENTS = [1, 6, 7, 8, 16]
+ENERGY_SCALE = 4.0
+FORCE_HUBER = 2.0  # kcal/mol/angstrom
+ENERGY_WEIGHT, ABSOLUTE_WEIGHT = 0.08, 0.01
+EMA_DECAY = 0.998
+# glibc gives freed arrays back to the system after every step otherwise: half of the time
+MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(16 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
+LOG_FIELDS = ("minutes", "step", "epoch", "frames", "frames_per_s", "lr", "loss", "force_mae", "energy_mae",
+              "test_force_mae", "test_energy_mae")
+
+
+def predict(model: ViSNet, batch: Batch, training: bool) -> tuple[Tensor, Tensor]:
+    """Energies above the reference [frames] and forces [rows, 3] of a batch."""
+    rows = torch.cat([x.reshape(-1, 3) for _, x in batch.frames]).requires_grad_(True)
+    types = torch.cat([t.repeat(len(x)) for t, x in batch.frames])
+    graph = make_graph([x for _, x in batch.frames], rows, model.arch.cutoff)
+    x = model.energy_scale * model.atomwise(types, graph)
+    sizes = [len(t) for t, xs in batch.frames for _ in range(len(xs))]
+    energy = torch.stack([part.sum() for part in x.split(sizes)])
+    gradient, = torch.autograd.grad(energy.sum(), rows, create_graph=training)
+    return energy, -gradient
+
+
+def without_molecule_mean(energy: Tensor, molecule: Tensor) -> Tensor:
+    """Energies less the mean over the frames of the same molecule in the batch."""
+    count = torch.bincount(molecule).to(energy.dtype)
+    mean = torch.zeros_like(count).index_add(0, molecule, energy) / count
+    return energy - mean[molecule]
+
+
+def loss_terms(model: ViSNet, batch: Batch) -> tuple[Tensor, float, float]:
+    """Loss, and for the log the mean absolute force and relative energy errors."""
+    energy, forces = predict(model, batch, training=True)
+    force_error = forces - batch.forces
+    relative = without_molecule_mean(energy - batch.energy, batch.molecule)
+    loss = (F.huber_loss(force_error, torch.zeros_like(force_error), delta=FORCE_HUBER) / FORCE_HUBER
+            + ENERGY_WEIGHT * F.smooth_l1_loss(relative, torch.zeros_like(relative))
+            + ABSOLUTE_WEIGHT * F.smooth_l1_loss(energy, batch.energy))
+    return loss, force_error.detach().abs().mean().item(), relative.detach().abs().mean().item()
+
+
+def learning_rate(progress: float, peak: float) -> float:
+    """Linear warm-up over 1.5 % of the budget, then cosine decay to 0.5 % of the peak."""
+    if progress < 0.015:
+        return peak * max(progress / 0.015, 0.02)
+    return peak * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.015) / 0.985))))
+
+
+class Trainer:
+    """State of one training process; ranks hold equal weights, and rank 0 writes the files."""
+
+    def __init__(self, args: argparse.Namespace, rank: int):
+        self.args, self.rank = args, rank
+        self.train, self.test = DataSet(args.data, "train"), DataSet(args.data, "test")
+        self.train.add_new(), self.test.add_new()
+        if not self.train.molecules:
+            sys.exit(f"no training frames in {args.data}; run pbtrain.generate first")
+        torch.manual_seed(args.seed)
+        arch = Architecture(args.channels, args.layers, args.heads, args.rbf, cutoff=args.cutoff)
+        self.model = ViSNet(ELEMENTS, arch, ENERGY_SCALE)
+        self.ema = ViSNet(ELEMENTS, arch, ENERGY_SCALE)
+        self.ema.load_state_dict(self.model.state_dict())
+        self.reference = fit_reference(list(self.train.molecules.values()), ELEMENTS)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=args.lr, weight_decay=1e-4, betas=(0.9, 0.99))
+        self.step = self.epoch = self.position = self.frames = 0
+        self.elapsed = 0.0
+        if args.resume:
+            self.load()
+        for model in (self.model, self.ema):
+            model.set_reference(*self.reference)
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.args.run / "checkpoint.pt"
+
+    def save(self) -> None:
+        """Checkpoint: everything that decides the next step."""
+        state = {"model": self.model.state_dict(), "ema": self.ema.state_dict(), "optimizer": self.optimizer.state_dict(),
+                 "reference": self.reference, "seen": sorted(self.train.seen),
+                 **{k: getattr(self, k) for k in ("step", "epoch", "position", "frames", "elapsed")}}
+        temporary = self.checkpoint.with_suffix(".tmp")
+        torch.save(state, temporary)
+        os.replace(temporary, self.checkpoint)
+
+    def load(self) -> None:
+        state = torch.load(self.checkpoint)
+        self.model.load_state_dict(state["model"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.reference = state["reference"]
+        for k in ("step", "epoch", "position", "frames", "elapsed"):
+            setattr(self, k, state[k])
+
+    def batches(self):
+        """Endless (batch, first of epoch) of this rank; the same epoch order on every rank."""
+        world = self.args.processes
+        while True:
+            # every rank must see the same shards: rank 0 decides
+            shards = [None]
+            if self.rank == 0:
+                self.train.add_new()
+                shards = [sorted(self.train.seen)]
+            if world > 1:
+                distributed.broadcast_object_list(shards, 0)
+            if set(shards[0]) != self.train.seen:
+                self.train.add_new()
+                if set(shards[0]) != self.train.seen:  # one more shard has appeared in between
+                    self.train = DataSet(self.args.data, "train", seen={
+                        p.name for p in Path(self.args.data).glob("shard_*.h5")} - set(shards[0]))
+                    self.train.add_new()
+                    self.train.seen = set(shards[0])
+            molecules = [self.train.molecules[name] for name in sorted(self.train.molecules)]
+            rng = np.random.default_rng((self.args.seed, self.epoch))
+            chunks = epoch_chunks(molecules, self.args.frames_per_molecule, rng)
+            per_step = self.args.molecules_per_batch * world
+            while self.position + per_step <= len(chunks):
+                first = self.position + self.rank * self.args.molecules_per_batch
+                self.position += per_step
+                yield make_batch(molecules, chunks[first:first + self.args.molecules_per_batch], ELEMENTS, self.reference)
+            if len(chunks) < per_step:
+                sys.exit(f"{len(chunks)} groups of frames are too few for batches of {per_step}")
+            self.epoch, self.position = self.epoch + 1, 0
+
+    def average(self, extra: list[float]) -> list[float]:
+        """Average gradients (and some numbers) over the ranks; returns the averaged numbers."""
+        parameters = [p for p in self.model.parameters() if p.grad is not None]
+        flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor(extra)])
+        if self.args.processes > 1:
+            distributed.all_reduce(flat)
+            flat /= self.args.processes
+        at = 0
+        for p in parameters:
+            p.grad.copy_(flat[at:at + p.numel()].view_as(p))
+            at += p.numel()
+        return flat[at:].tolist()
+
+    def run(self) -> None:
+        """Train until the budget is used up."""
+        args, budget = self.args, self.args.minutes * 60.0
+        log = Log(args.run, resume=args.resume) if self.rank == 0 else None
+        clock = last_save = last_export = last_test = time.time()
+        norm = float("nan")
+        if self.rank == 0:
+            from tqdm import tqdm
+            bar = tqdm(total=round(budget), initial=round(self.elapsed), unit="s", mininterval=10, file=sys.stdout)
+        for batch in self.batches():
+            loss, force_mae, energy_mae = loss_terms(self.model, batch)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            now = time.time()
+            mine = self.elapsed + (now - clock)
+            elapsed, loss, force_mae, energy_mae, frames = self.average(
+                [mine, loss.item(), force_mae, energy_mae, float(len(batch.energy))])
+            progress = elapsed / budget
+            for group in self.optimizer.param_groups:
+                group["lr"] = learning_rate(progress, args.lr)
+            norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), args.clip))
+            if math.isfinite(norm):
+                self.optimizer.step()
+                decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+                with torch.no_grad():
+                    for slow, fast in zip(self.ema.parameters(), self.model.parameters()):
+                        slow.lerp_(fast, 1 - decay)
+            self.step += 1
+            self.frames += round(frames * args.processes)
+            self.elapsed, clock = elapsed, now
+            if self.rank == 0:
+                bar.update(round(elapsed) - bar.n)
+                bar.set_postfix(frames_s=f"{log.rate(self.frames, elapsed):.0f}", force=f"{force_mae:.2f}",
+                                energy=f"{energy_mae:.2f}", epoch=self.epoch, grad=f"{norm:.1f}", refresh=False)
+                log.add(loss, force_mae, energy_mae)
+                if now - last_test > args.test_every or progress >= 1:
+                    last_test = now
+                    self.test.add_new()
+                    log.write(self, self.evaluate())
+                if now - last_save > 120 or progress >= 1:
+                    last_save = now
+                    self.save()
+                if args.export and (now - last_export > args.export_every * 60 or progress >= 1):
+                    last_export = now
+                    self.export()
+            if progress >= 1:
+                break
+        if self.rank == 0:
+            bar.close()
+            log.plot()
+
+    def evaluate(self, frames: int = 96) -> tuple[float, float]:
+        """Force and relative energy MAE of the averaged weights on some held-out frames."""
+        rng = np.random.default_rng(0)
+        molecules = list(self.test.molecules.values())
+        if not molecules:
+            return float("nan"), float("nan")
+        force, energy = [], []
+        for k in rng.choice(len(molecules), max(1, frames // 6)):
+            batch = make_batch(molecules, [(k, np.arange(min(6, len(molecules[k]))))], ELEMENTS, self.reference)
+            e, f = predict(self.ema, batch, training=False)
+            force.append((f - batch.forces).abs().mean().item())
+            energy.append(without_molecule_mean((e - batch.energy).detach(), batch.molecule).abs().mean().item())
+        return float(np.mean(force)), float(np.mean(energy))
+
+    def export(self) -> None:
+        """Write the averaged weights as a model file."""
+        kinds: dict[str, int] = {}
+        for m in self.train.molecules.values():
+            kinds[m.kind] = kinds.get(m.kind, 0) + len(m)
+        provenance = {
+            "trained_by": "pbtrain.train", "seed": self.args.seed, "steps": self.step, "frame_visits": self.frames,
+            "minutes": round(self.elapsed / 60, 1), "budget_minutes": self.args.minutes,
+            "training_frames": kinds, "training_molecules": len(self.train.molecules),
+            "dropped_outliers": self.train.outliers, "generation_counts": self.train.counts,
+            "loss": {"force_huber": FORCE_HUBER, "energy_weight": ENERGY_WEIGHT, "absolute_weight": ABSOLUTE_WEIGHT},
+            "torch": torch.__version__,
+        }
+        save_model(self.args.export, self.ema, self.args.name, provenance)
+        print(f"\nexported {self.args.export} {file_hash(self.args.export)}", flush=True)
+
+
+class Log:
+    """CSV log and loss curve."""
+
+    def __init__(self, run: Path, resume: bool):
+        self.path, self.recent = run / "log.csv", []
+        self.marks: list[tuple[float, int]] = []
+        if not (resume and self.path.exists()):
+            with open(self.path, "w", newline="") as out:
+                csv.writer(out).writerow(LOG_FIELDS)
+
+    def rate(self, frames: int, elapsed: float) -> float:
+        """Frames per second over the last hundred steps."""
+        self.marks = (self.marks + [(elapsed, frames)])[-100:]
+        (t0, f0), (t1, f1) = self.marks[0], self.marks[-1]
+        return (f1 - f0) / (t1 - t0) if t1 > t0 else 0.0
+
+    def add(self, loss: float, force: float, energy: float) -> None:
+        self.recent.append((loss, force, energy))
+
+    def write(self, trainer: Trainer, test: tuple[float, float]) -> None:
+        mean, self.recent = np.mean(self.recent, axis=0), []
+        row = (trainer.elapsed / 60, trainer.step, trainer.epoch, trainer.frames,
+               self.rate(trainer.frames, trainer.elapsed), trainer.optimizer.param_groups[0]["lr"], *mean, *test)
+        with open(self.path, "a", newline="") as out:
+            csv.writer(out).writerow([f"{x:.6g}" for x in row])
+
+    def plot(self) -> None:
+        """loss.png: force and energy errors over time."""
+        import matplotlib
+        matplotlib.use("Agg")
+        import matplotlib.pyplot as plt
+        table = np.genfromtxt(self.path, delimiter=",", names=True)
+        if table.ndim == 0:
+            table = table[None]
+        figure, axes = plt.subplots(1, 2, figsize=(10, 4))
+        for axis, what, unit in ((axes[0], "force", "kcal/mol/Å"), (axes[1], "energy", "kcal/mol")):
+            axis.plot(table["minutes"], table[f"{what}_mae"], label="training")
+            axis.plot(table["minutes"], table[f"test_{what}_mae"], label="held out (EMA)")
+            axis.set(xlabel="minutes", ylabel=f"{what} MAE ({unit})", yscale="log")
+            axis.legend()
+        figure.tight_layout()
+        figure.savefig(self.path.with_name("loss.png"), dpi=120)
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--minutes", type=float, default=90.0, help="wall-clock budget, over all resumes")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--export", type=Path)
+    parser.add_argument("--export-every", type=float, default=10.0, metavar="MINUTES")
+    parser.add_argument("--test-every", type=float, default=120.0, metavar="SECONDS")
+    parser.add_argument("--name", default="visnet-gfn2")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--clip", type=float, default=5.0)
+    parser.add_argument("--molecules-per-batch", type=int, default=4)
+    parser.add_argument("--frames-per-molecule", type=int, default=3)
+    for name, default in (("channels", 64), ("layers", 3), ("heads", 8), ("rbf", 32)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--cutoff", type=float, default=5.0)
+    return parser.parse_args(argv)
+
+
+def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
+    """One training process."""
+    torch.set_num_threads(1)
+    enable_kernels()
+    if args.processes > 1:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank,
+                                       world_size=args.processes)
+    Trainer(args, rank).run()
+
+
+def main() -> None:
+    if any(os.environ.get(key) != value for key, value in MALLOC.items()):  # read by glibc at start only
+        os.execve(sys.executable, [sys.executable, "-m", "pbtrain.train", *sys.argv[1:]], os.environ | MALLOC)
+    args = parse()
+    args.run.mkdir(parents=True, exist_ok=True)
+    settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()}
+    (args.run / "settings.json").write_text(json.dumps(settings, indent=2))
+    if args.processes == 1:
+        train_rank(0, args, 0)
+        return
+    enable_kernels()  # build once, before the processes start
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    torch.multiprocessing.spawn(train_rank, args=(args, port), nprocs=args.processes)
+
+
+if __name__ == "__main__":
+    main()
