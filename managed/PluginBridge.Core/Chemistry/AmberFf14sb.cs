@@ -101,7 +101,7 @@ public static class AmberFf14sb
 
     private static TorsionDefinition? ProperDefinition(ForceFieldTable table, string[] types)
     {
-        string[] reversed = [.. types.Reverse()];
+        string[] reversed = [.. Enumerable.Reverse(types)];
         IEnumerable<TorsionDefinition> matching = table.Propers.Where(t => Matches(t.Types, types) || Matches(t.Types, reversed));
         return matching.OrderBy(t => t.HasWildcard ? 1 : 0).FirstOrDefault();
     }
