@@ -112,7 +112,7 @@ def test_fused_kernels_agree_with_plain_torch(model):
     plain = loss_and_gradients(model)
     try:
         if not edge_ops.enable_kernels():
-            pytest.skip("the kernels do not build here (g++, ninja and PyTorch's headers are needed)")
+            pytest.skip("the kernels do not build here (g++ is needed)")
         fused = loss_and_gradients(model)
     finally:
         edge_ops.enable_kernels(False)

@@ -1,33 +1,23 @@
 """Differentiable sums and products over edges, twice differentiable for training on forces.
 
 Two backends of the same functions: plain PyTorch (any dtype; the definition), and fused C++ kernels
-(edge_kernels.cpp, built on first use with g++ and ninja), several times faster on CPUs.  The fused
+(edge_kernels.cpp, built on first use with g++), several times faster on CPUs.  The fused
 functions are multilinear, so the backward pass of each is made of the others.
 """
 from __future__ import annotations
 
-import functools
-import os
+import subprocess
 import sys
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
+from . import edge_kernels
 from .graph import Edges
 
 use_kernels = False  # set by enable_kernels()
-
-
-@functools.lru_cache(maxsize=1)
-def _kernels():
-    from torch.utils import cpp_extension
-    return cpp_extension.load(
-        "pbtrain_edge_kernels", [str(Path(__file__).with_name("edge_kernels.cpp"))],
-        extra_cflags=["-O3", "-march=native", "-ffast-math", "-std=c++17"], extra_ldflags=["-lmvec", "-lm"],
-        verbose=bool(os.environ.get("PBTRAIN_VERBOSE")))
 
 
 def enable_kernels(on: bool = True) -> bool:
@@ -36,9 +26,9 @@ def enable_kernels(on: bool = True) -> bool:
     use_kernels = False
     if on:
         try:
-            _kernels()
+            edge_kernels.library()
             use_kernels = True
-        except (RuntimeError, OSError, ImportError) as error:
+        except (OSError, subprocess.CalledProcessError) as error:
             print(f"edge kernels not available, using plain PyTorch: {error}", file=sys.stderr)
     return use_kernels
 
@@ -56,7 +46,7 @@ class _GatherMul(Function):
     def forward(ctx, x, w, edges, by_source):
         ctx.save_for_backward(x, w)
         ctx.where = edges, by_source
-        return _kernels().gather_mul(x, w, _atom(edges, by_source))
+        return edge_kernels.gather_mul(x, w, _atom(edges, by_source))
 
     @staticmethod
     def backward(ctx, g):
@@ -71,7 +61,7 @@ class _MulSum(Function):
     def forward(ctx, w, y, edges, by_source):
         ctx.save_for_backward(w, y)
         ctx.where = edges, by_source
-        return _kernels().mul_sum(w, y, edges.first, _order(edges, by_source))
+        return edge_kernels.mul_sum(w, y, edges.first, _order(edges, by_source))
 
     @staticmethod
     def backward(ctx, g):
@@ -85,7 +75,7 @@ class _RowSum(Function):
     @staticmethod
     def forward(ctx, y, edges, by_source):
         ctx.where = edges, by_source
-        return _kernels().row_sum(y, edges.first, _order(edges, by_source))
+        return edge_kernels.row_sum(y, edges.first, _order(edges, by_source))
 
     @staticmethod
     def backward(ctx, g):
@@ -96,7 +86,7 @@ class _Gather(Function):
     @staticmethod
     def forward(ctx, x, edges, by_source):
         ctx.where = edges, by_source
-        return _kernels().gather(x, _atom(edges, by_source))
+        return x.index_select(0, _atom(edges, by_source))
 
     @staticmethod
     def backward(ctx, g):
@@ -110,7 +100,7 @@ class _VectorSum(Function):
     def forward(ctx, s, v, edges, by_source):
         ctx.save_for_backward(s, v)
         ctx.where = edges, by_source
-        return _kernels().vector_sum(s, v, edges.first, edges.source, _order(edges, by_source))
+        return edge_kernels.vector_sum(s, v, edges.first, edges.source, _order(edges, by_source))
 
     @staticmethod
     def backward(ctx, g):
@@ -127,7 +117,7 @@ class _VectorDot(Function):
     def forward(ctx, at_source, at_target, edges):
         ctx.save_for_backward(at_source, at_target)
         ctx.edges = edges
-        return _kernels().vector_dot(at_source, at_target, edges.source, edges.target)
+        return edge_kernels.vector_dot(at_source, at_target, edges.source, edges.target)
 
     @staticmethod
     def backward(ctx, g):
@@ -142,7 +132,7 @@ class _Project(Function):
     def forward(ctx, d, a, edges, by_source):
         ctx.save_for_backward(d, a)
         ctx.where = edges, by_source
-        return _kernels().project(d, a, _atom(edges, by_source))
+        return edge_kernels.project(d, a, _atom(edges, by_source))
 
     @staticmethod
     def backward(ctx, g):
@@ -157,7 +147,7 @@ class _DirectSum(Function):
     def forward(ctx, d, y, edges, by_source):
         ctx.save_for_backward(d, y)
         ctx.where = edges, by_source
-        return _kernels().direct_sum(d, y, edges.first, _order(edges, by_source))
+        return edge_kernels.direct_sum(d, y, edges.first, _order(edges, by_source))
 
     @staticmethod
     def backward(ctx, g):
@@ -172,7 +162,7 @@ class _DirectionGradient(Function):
     def forward(ctx, a, y, edges, by_source):
         ctx.save_for_backward(a, y)
         ctx.where = edges, by_source
-        return _kernels().direction_gradient(a, y, _atom(edges, by_source))
+        return edge_kernels.direction_gradient(a, y, _atom(edges, by_source))
 
     @staticmethod
     def backward(ctx, g):
@@ -186,7 +176,7 @@ class _Silu(Function):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        return _kernels().silu(x)
+        return edge_kernels.silu(x)
 
     @staticmethod
     def backward(ctx, g):
@@ -197,12 +187,12 @@ class _SiluGradient(Function):
     @staticmethod
     def forward(ctx, x, g):
         ctx.save_for_backward(x, g)
-        return _kernels().silu_gradient(x, g)
+        return edge_kernels.silu_gradient(x, g)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, h):
-        return tuple(_kernels().silu_second(*ctx.saved_tensors, h))
+        return edge_kernels.silu_second(*ctx.saved_tensors, h)
 
 
 def gather(x: Tensor, edges: Edges, by_source: bool) -> Tensor:

@@ -1,0 +1,111 @@
+"""Builds edge_kernels.cpp with g++ on first use and calls it through ctypes."""
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SOURCE = Path(__file__).with_name("edge_kernels.cpp")
+FLAGS = ["-O3", "-march=native", "-ffast-math", "-std=c++17", "-shared", "-fPIC"]
+
+
+@functools.lru_cache(maxsize=1)
+def library() -> ctypes.CDLL:
+    """The compiled kernels; OSError or CalledProcessError if there is no working compiler."""
+    compiler = os.environ.get("CXX", "g++")
+    cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
+    key = hashlib.sha256(SOURCE.read_bytes() + " ".join([compiler, cpu, *FLAGS]).encode()).hexdigest()[:16]
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pluginbridge-training"
+    path = folder / f"edge_kernels-{key}.so"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        subprocess.run([compiler, *FLAGS, str(SOURCE), "-o", str(temporary), "-lmvec", "-lm"], check=True,
+                       capture_output=True, text=True)
+        temporary.rename(path)
+    return ctypes.CDLL(str(path))
+
+
+@functools.lru_cache(maxsize=None)
+def _function(name: str, dtype: torch.dtype):
+    if dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"the edge kernels take float32 or float64, not {dtype}")
+    function = getattr(library(), f"{name}_{'f32' if dtype == torch.float32 else 'f64'}")
+    function.restype = None
+    return function
+
+
+def _call(name: str, out: Tensor | tuple[Tensor, ...], sizes: tuple[int, ...], *arrays: Tensor | None):
+    outs = out if isinstance(out, tuple) else (out,)
+    arrays = [a if a is None else a.contiguous() for a in arrays]  # kept alive until the call returns
+    _function(name, outs[0].dtype)(
+        *map(ctypes.c_int64, sizes), *(ctypes.c_void_p(None if a is None else a.data_ptr()) for a in (*arrays, *outs)))
+    return out
+
+
+def gather_mul(x: Tensor, w: Tensor, atom: Tensor) -> Tensor:
+    """x[atom[e]] * w[e]."""
+    return _call("gather_mul", torch.empty_like(w, memory_format=torch.contiguous_format), w.shape, x, w, atom)
+
+
+def mul_sum(w: Tensor, y: Tensor, first: Tensor, edge: Tensor | None) -> Tensor:
+    """Sum of w * y over each row's edges."""
+    rows, h = len(first) - 1, w.shape[1]
+    return _call("mul_sum", w.new_empty(rows, h), (rows, h), w, y, first, edge)
+
+
+def row_sum(y: Tensor, first: Tensor, edge: Tensor | None) -> Tensor:
+    """Sum of y over each row's edges."""
+    rows, h = len(first) - 1, y.shape[1]
+    return _call("row_sum", y.new_empty(rows, h), (rows, h), y, first, edge)
+
+
+def vector_sum(s: Tensor, v: Tensor, first: Tensor, source: Tensor, edge: Tensor | None) -> Tensor:
+    """Sum of s[e] * v[other end] over each row's edges, [rows, 3, H]."""
+    rows, h = len(first) - 1, s.shape[1]
+    return _call("vector_sum", s.new_empty(rows, 3, h), (rows, h), s, v, first, source, edge)
+
+
+def vector_dot(v: Tensor, g: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """v[source] . g[target] per channel, [E, H]."""
+    size = (len(source), v.shape[2])
+    return _call("vector_dot", v.new_empty(size), size, v, g, source, target)
+
+
+def project(d: Tensor, a: Tensor, atom: Tensor) -> Tensor:
+    """d[e] . a[atom[e]] per channel, [E, H]."""
+    size = (len(d), a.shape[2])
+    return _call("project", a.new_empty(size), size, d, a, atom)
+
+
+def direct_sum(d: Tensor, y: Tensor, first: Tensor, edge: Tensor | None) -> Tensor:
+    """Sum of d[e] y[e] over each row's edges, [rows, 3, H]."""
+    rows, h = len(first) - 1, y.shape[1]
+    return _call("direct_sum", y.new_empty(rows, 3, h), (rows, h), d, y, first, edge)
+
+
+def direction_gradient(a: Tensor, y: Tensor, atom: Tensor) -> Tensor:
+    """a[atom[e], s] . y[e] over channels, [E, 3]."""
+    return _call("direction_gradient", y.new_empty(len(y), 3), y.shape, a, y, atom)
+
+
+def silu(x: Tensor) -> Tensor:
+    """x sigmoid(x)."""
+    return _call("silu", torch.empty_like(x, memory_format=torch.contiguous_format), (x.numel(),), x)
+
+
+def silu_gradient(x: Tensor, g: Tensor) -> Tensor:
+    """g silu'(x)."""
+    return _call("silu_gradient", torch.empty_like(x, memory_format=torch.contiguous_format), (x.numel(),), x, g)
+
+
+def silu_second(x: Tensor, g: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+    """(h g silu''(x), h silu'(x))."""
+    out = tuple(torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(2))
+    return _call("silu_second", out, (x.numel(),), x, g, h)
