@@ -1,10 +1,32 @@
+using PluginBridge.Core.Chemistry;
+using PluginBridge.Core.Potentials;
+
 namespace PluginBridge.Core.Engine;
 
 /// <summary>The buffers of one caller of a <see cref="FragmentedSystem"/>: not thread-safe, no allocation per call.</summary>
+/// <remarks>
+/// Data goes one way: positions → molecules made whole → fragments with caps → potential → chain rule → forces; beside it
+/// the force-field part.
+/// </remarks>
 public sealed class Workspace : IDisposable
 {
-    internal Workspace()
+    private readonly FragmentedSystem _system;
+    private readonly FragmentBatch _batch;
+    private readonly BaseEnergy?[] _base;
+    private readonly MoleculeImages _images;
+    private readonly GradientAccumulator _accumulator;
+    private readonly double[] _whole;
+
+    internal Workspace(FragmentedSystem system, EvaluationOptions options)
     {
+        if (options.Threads < 0)
+            throw new PluginBridgeException(ErrorCode.InvalidArgument, $"{options.Threads} threads were asked for: give 0 (all cores) or more.");
+        _system = system;
+        _batch = new FragmentBatch(system.Potential, system.Topology, system.Fragments, options);
+        _base = [system.CreateBaseEnergy(EnergyQuantity.Correction), system.CreateBaseEnergy(EnergyQuantity.Total)];
+        _images = system.Images;
+        _accumulator = new GradientAccumulator(system.Topology.Atoms.Count);
+        _whole = new double[3 * system.Topology.Atoms.Count];
     }
 
     /// <summary>Energy, forces and virial at given positions.</summary>
@@ -16,11 +38,48 @@ public sealed class Workspace : IDisposable
     /// Empty: not wanted.</param>
     /// <param name="virial">−dE/dε (strain), nine numbers, kJ/mol, symmetric; overwritten. Empty: not wanted.</param>
     /// <returns>The energy, kJ/mol.</returns>
+    /// <exception cref="PluginBridgeException">Wrong lengths, positions that are not numbers, a torn molecule, a box that
+    /// is not in reduced form or too small, a fragment whose calculation failed, no force field for the quantity.</exception>
     public double Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors, EnergyQuantity quantity,
-        Span<double> forces, Span<double> virial) => throw new NotImplementedException();
+        Span<double> forces, Span<double> virial)
+    {
+        CheckArguments(positions, forces, virial, quantity);
+        bool passBox = !boxVectors.IsEmpty && _system.UsesBox;
+        PeriodicBox box = PeriodicBox.Create(boxVectors, passBox ? _system.Potential.Info.Cutoff : 0);
+        BaseEnergy baseEnergy = _base[(int)quantity] ?? throw _system.NoForceField(quantity);
+        bool wantsGradient = !forces.IsEmpty || !virial.IsEmpty;
+
+        _images.MakeWhole(positions, box, join: !passBox || baseEnergy.IsNeeded, _whole);
+        _accumulator.Clear();
+        double energy = _batch.AddGradients(_whole, passBox ? boxVectors : [], wantsGradient ? _accumulator : null)
+            + baseEnergy.AddGradients(_whole, _accumulator);
+        if (!double.IsFinite(energy))
+            throw new PluginBridgeException(ErrorCode.Calculation, "The energy is not finite: atoms overlap.");
+
+        for (int i = 0; i < forces.Length; i++)
+            forces[i] = -_accumulator.Gradient[i];
+        for (int i = 0; i < virial.Length; i++)
+            virial[i] = -0.5 * (_accumulator.Strain[i] + _accumulator.Strain[3 * (i % 3) + i / 3]);
+        return energy;
+    }
 
     /// <summary>Frees the evaluator's buffers.</summary>
-    public void Dispose()
+    public void Dispose() => _batch.Dispose();
+
+    private void CheckArguments(ReadOnlySpan<double> positions, ReadOnlySpan<double> forces, ReadOnlySpan<double> virial, EnergyQuantity quantity)
     {
+        int atoms = _system.Topology.Atoms.Count;
+        if (positions.Length != 3 * atoms)
+            throw new PluginBridgeException(ErrorCode.InvalidArgument, $"{atoms} atoms have {3 * atoms} coordinates; {positions.Length} were given.");
+        if (!forces.IsEmpty && forces.Length != positions.Length)
+            throw new PluginBridgeException(ErrorCode.InvalidArgument, $"Forces need room for {positions.Length} numbers; there is room for {forces.Length}.");
+        if (!virial.IsEmpty && virial.Length != 9)
+            throw new PluginBridgeException(ErrorCode.InvalidArgument, $"The virial needs room for 9 numbers; there is room for {virial.Length}.");
+        if (quantity is not (EnergyQuantity.Correction or EnergyQuantity.Total))
+            throw new PluginBridgeException(ErrorCode.InvalidArgument, $"There is no energy quantity {(int)quantity}.");
+        for (int i = 0; i < positions.Length; i++)
+            if (!double.IsFinite(positions[i]))
+                throw new PluginBridgeException(ErrorCode.InvalidArgument,
+                    $"The {"xyz"[i % 3]} coordinate of {_system.Topology.Describe(i / 3)} is {(double.IsNaN(positions[i]) ? "not a number" : "infinite")}.");
     }
 }

@@ -48,7 +48,7 @@ public static class FragmentBuilder
 
         // Pieces taken in from neighbours are neutral: the region's charge is the fragment's.
         int charge = totalCharge ?? FragmentCharges.Sum(assignment!, region.Atoms);
-        return Finish(topology, new InclusionExclusion.Term(atoms, 1), charge, "whole", (_, _) => true) with
+        return Finish(topology, new InclusionExclusion.Term(atoms, 1), charge, "whole", new AtomSetCover([atoms])) with
         {
             UnpairedElectrons = unpairedElectrons,
         };
@@ -71,26 +71,20 @@ public static class FragmentBuilder
         var primaries = PeptideChains.Find(links, region.Residues)
             .SelectMany(chain => windows.Windows(chain, WindowScheme.Width(scheme))).ToList();
 
-        Dictionary<int, List<int>> holders = [];
-        for (int p = 0; p < primaries.Count; p++)
-            foreach (int atom in primaries[p])
-                (holders.TryGetValue(atom, out List<int>? list) ? list : holders[atom] = []).Add(p);
-        bool IsUncovered(int anchor, int replaced) =>
-            !holders.TryGetValue(replaced, out List<int>? list) || !list.Intersect(holders[anchor]).Any();
-
+        var cover = new AtomSetCover(primaries);
         var labels = new FragmentLabels(topology, links, region.Residues.ToHashSet());
         return [.. InclusionExclusion.Expand(primaries).Select(term => Finish(topology, term,
-            FragmentCharges.Sum(assignment, term.Atoms), labels.Label(term.Atoms), IsUncovered))];
+            FragmentCharges.Sum(assignment, term.Atoms), labels.Label(term.Atoms), cover))];
     }
 
-    private static Fragment Finish(Topology topology, InclusionExclusion.Term term, int charge, string label, Func<int, int, bool> isUncovered)
+    private static Fragment Finish(Topology topology, InclusionExclusion.Term term, int charge, string label, AtomSetCover cover)
     {
         var inside = term.Atoms.ToHashSet();
         var caps = new List<CapHydrogen>();
         foreach (int anchor in term.Atoms)
             foreach (int replaced in topology.Neighbors(anchor))
                 if (!inside.Contains(replaced))
-                    caps.Add(new CapHydrogen(anchor, replaced, CapGeometry.BondLength(topology, anchor), isUncovered(anchor, replaced)));
+                    caps.Add(new CapHydrogen(anchor, replaced, CapGeometry.BondLength(topology, anchor), !cover.Covers(anchor, replaced)));
         return new Fragment
         {
             Coefficient = term.Coefficient,

@@ -1,0 +1,66 @@
+using PluginBridge.Core.Chemistry;
+using PluginBridge.Core.Fragmentation;
+using PluginBridge.Core.Potentials;
+
+namespace PluginBridge.Core.Engine;
+
+/// <summary>Refuses by name, before a simulation starts, what a potential does not cover.</summary>
+internal static class Coverage
+{
+    /// <summary>
+    /// Templates of the region's residues and of those bonded to it. Null where they fit none and nothing needs them: an
+    /// absolute potential on complete molecules, in one piece, of known charge; or a molecule without residues.
+    /// </summary>
+    /// <exception cref="PluginBridgeException">A residue fits no template.</exception>
+    public static TemplateAssignment? AssignTemplates(PotentialInfo potential, SystemSpecification specification, Region region)
+    {
+        if (potential.Target != PotentialTarget.Absolute && potential.BaseForceField != AmberFf14sb.Name)
+            throw new PluginBridgeException(ErrorCode.Unsupported,
+                $"{potential.Name} corrects the force field '{potential.BaseForceField}'; this version knows {AmberFf14sb.Name} only.");
+        if (region.Residues.Count == 0)
+            return potential.Target == PotentialTarget.Absolute || specification.HostTerms is null
+                ? null
+                : throw new PluginBridgeException(ErrorCode.Topology,
+                    $"{potential.Name} corrects {potential.BaseForceField}: to compare the host's terms with it, the topology " +
+                    "needs residues and atom names.");
+        bool isOptional = specification.Scheme == FragmentScheme.Whole && region.BorderResidues.Count == 0
+            && specification.TotalCharge is not null && potential.Target == PotentialTarget.Absolute;
+        try
+        {
+            return TemplateAssignment.Assign(specification.Topology, region.Residues.Concat(region.BorderResidues));
+        }
+        catch (PluginBridgeException) when (isOptional)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Elements, those of caps included.</summary>
+    /// <exception cref="PluginBridgeException">The potential does not know an atom's element.</exception>
+    public static void CheckElements(IPotential potential, Topology topology, IReadOnlyList<Fragment> fragments)
+    {
+        foreach (Fragment fragment in fragments)
+        {
+            foreach (int atom in fragment.Atoms)
+                if (!potential.SupportsElement(topology.Atoms[atom].AtomicNumber))
+                    throw new PluginBridgeException(ErrorCode.Unsupported,
+                        $"{potential.Info.Name} does not know the element {Elements.Symbol(topology.Atoms[atom].AtomicNumber)} " +
+                        $"of {topology.Describe(atom)}. Leave its residue out of the region or take another potential.");
+            if (fragment.Caps.Count > 0 && !potential.SupportsElement(1))
+                throw new PluginBridgeException(ErrorCode.Unsupported,
+                    $"{potential.Info.Name} does not know hydrogen, with which fragments are capped. Use the scheme 'whole' on complete molecules.");
+        }
+    }
+
+    /// <summary>The host's terms: as many atoms as the topology, and for a correction the force field that it corrects.</summary>
+    /// <exception cref="PluginBridgeException">They are not; the first atom or term that differs is named.</exception>
+    public static void CheckHostTerms(PotentialInfo potential, SystemSpecification specification, TemplateAssignment? assignment,
+        IReadOnlyList<Fragment> fragments)
+    {
+        if (specification.HostTerms is not { } host)
+            return;
+        int atoms = specification.Topology.Atoms.Count;
+        if (host.AtomCount != atoms)
+            throw new PluginBridgeException(ErrorCode.InvalidArgument, $"The host's terms are of {host.AtomCount} atoms, the topology has {atoms}.");
+    }
+}

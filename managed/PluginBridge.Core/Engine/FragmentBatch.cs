@@ -1,0 +1,141 @@
+using PluginBridge.Core.Chemistry;
+using PluginBridge.Core.Fragmentation;
+using PluginBridge.Core.Potentials;
+
+namespace PluginBridge.Core.Engine;
+
+/// <summary>
+/// The fragments as the molecules of one batch: gathers their positions with caps, evaluates, scatters the gradients.
+/// One object a caller; allocates nothing.
+/// </summary>
+internal sealed class FragmentBatch : IDisposable
+{
+    private readonly Topology _topology;
+    private readonly IReadOnlyList<Fragment> _fragments;
+    private readonly int[][] _atoms;
+    private readonly CapHydrogen[][] _caps;
+    private readonly IMoleculeEvaluator _evaluator;
+    private readonly double[] _positions;
+    private readonly double[] _gradients;
+    private readonly double[] _energies;
+    private readonly double[] _strains;
+
+    /// <summary>Prepares the evaluator and buffers.</summary>
+    public FragmentBatch(IPotential potential, Topology topology, IReadOnlyList<Fragment> fragments, EvaluationOptions options)
+    {
+        _topology = topology;
+        _fragments = fragments;
+        _atoms = [.. fragments.Select(f => f.Atoms.ToArray())];
+        _caps = [.. fragments.Select(f => f.Caps.ToArray())];
+        Molecule[] molecules = [.. fragments.Select(f => new Molecule(
+            [.. f.Atoms.Select(a => topology.Atoms[a].AtomicNumber), .. f.Caps.Select(_ => 1)], f.Charge, f.UnpairedElectrons))];
+        int slots = molecules.Sum(m => m.AtomicNumbers.Count);
+        _positions = new double[3 * slots];
+        _gradients = new double[3 * slots];
+        _energies = new double[fragments.Count];
+        _strains = new double[9 * fragments.Count];
+        try
+        {
+            _evaluator = potential.CreateEvaluator(molecules, options);
+        }
+        catch (PluginBridgeException e) when (e.Molecule is { } m)
+        {
+            throw Named(m, e);
+        }
+    }
+
+    /// <summary>Σ_f c_f E(f), kJ/mol; gradients are added.</summary>
+    /// <param name="whole">Positions of the topology's atoms, molecules whole, nm.</param>
+    /// <param name="box">Box vectors for an evaluator that takes minimum images itself, or empty.</param>
+    /// <param name="accumulator">Receives gradients and strain gradient; null: energy only.</param>
+    /// <exception cref="PluginBridgeException">The evaluation failed; the message names the fragment.</exception>
+    public double AddGradients(ReadOnlySpan<double> whole, ReadOnlySpan<double> box, GradientAccumulator? accumulator)
+    {
+        Gather(whole);
+        Span<double> gradients = accumulator is null ? [] : _gradients;
+        Span<double> strains = accumulator is null || box.IsEmpty ? [] : _strains;
+        try
+        {
+            _evaluator.Evaluate(_positions, box, _energies, gradients, strains);
+        }
+        catch (PluginBridgeException e) when (e.Molecule is { } m)
+        {
+            throw Named(m, e);
+        }
+
+        double energy = 0;
+        for (int f = 0; f < _fragments.Count; f++)
+        {
+            if (!double.IsFinite(_energies[f]))
+                throw Named(f, new PluginBridgeException(ErrorCode.Calculation, "The energy is not finite: atoms overlap or lie far from any structure the potential knows."));
+            energy += _fragments[f].Coefficient * _energies[f];
+        }
+
+        if (accumulator is not null)
+            Scatter(whole, !box.IsEmpty, accumulator);
+        return energy;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _evaluator.Dispose();
+
+    /// <summary>Positions relative to each fragment's first atom, so that single precision keeps its digits.</summary>
+    private void Gather(ReadOnlySpan<double> whole)
+    {
+        int slot = 0;
+        for (int f = 0; f < _fragments.Count; f++)
+        {
+            int[] atoms = _atoms[f];
+            ReadOnlySpan<double> origin = whole.Slice(3 * atoms[0], 3);
+            int first = slot;
+            foreach (int atom in atoms)
+                whole.Slice(3 * atom, 3).CopyTo(_positions.AsSpan(3 * slot++));
+            foreach (ref readonly CapHydrogen cap in _caps[f].AsSpan())
+            {
+                Span<double> hydrogen = _positions.AsSpan(3 * slot++, 3);
+                CapGeometry.Place(whole.Slice(3 * cap.Anchor, 3), whole.Slice(3 * cap.Replaced, 3), cap.BondLength, hydrogen);
+                if (!double.IsFinite(hydrogen[0] + hydrogen[1] + hydrogen[2]))
+                    throw new PluginBridgeException(ErrorCode.InvalidArgument,
+                        $"{_topology.Describe(cap.Anchor)} and {_topology.Describe(cap.Replaced)}, which are bonded, lie on top of each other.");
+            }
+
+            for (int s = first; s < slot; s++)
+                for (int i = 0; i < 3; i++)
+                    _positions[3 * s + i] -= origin[i];
+        }
+    }
+
+    private void Scatter(ReadOnlySpan<double> whole, bool strainsGiven, GradientAccumulator accumulator)
+    {
+        int slot = 0;
+        for (int f = 0; f < _fragments.Count; f++)
+        {
+            double c = _fragments[f].Coefficient;
+            ReadOnlySpan<double> origin = strainsGiven ? [] : whole.Slice(3 * _atoms[f][0], 3);
+            foreach (int atom in _atoms[f])
+                accumulator.AddAtom(atom, c, _gradients.AsSpan(3 * slot++, 3), whole, origin);
+            foreach (ref readonly CapHydrogen cap in _caps[f].AsSpan())
+            {
+                ReadOnlySpan<double> gradient = _gradients.AsSpan(3 * slot++, 3);
+                accumulator.AddCap(cap, c, gradient, whole, origin);
+                if (strainsGiven)
+                    accumulator.CorrectStrain(cap, c, gradient, whole);
+            }
+
+            if (strainsGiven)
+                accumulator.AddStrain(c, _strains.AsSpan(9 * f, 9));
+        }
+    }
+
+    private PluginBridgeException Named(int molecule, PluginBridgeException e)
+    {
+        Fragment fragment = _fragments[molecule];
+        string residues = fragment.Residues.Count switch
+        {
+            0 => "",
+            <= 5 => $" ({string.Join(", ", fragment.Residues.Select(r => _topology.Residues[r]))})",
+            _ => $" ({_topology.Residues[fragment.Residues[0]]} … {_topology.Residues[fragment.Residues[^1]]})",
+        };
+        return new PluginBridgeException(e.Code, $"Fragment {fragment.Label}{residues}: {e.Message}", e) { Molecule = molecule };
+    }
+}
