@@ -1,0 +1,122 @@
+namespace PluginBridge.Core.Potentials.ViSNet;
+
+// What a layer does edge by edge: attention, messages, edge update; and the reverse.
+internal sealed unsafe partial class ViSNetGraph<T, V>
+{
+    /// <summary>Messages of layer l to target atoms first … end − 1, sums X and V, and the new edge features with the next
+    /// layer's products.</summary>
+    private void EdgeMessages(int l, int first, int end, ViSNetScratch<T> scratch)
+    {
+        var layer = _net.Layers[l];
+        int e0 = _edgeStart.Pointer[first], rows = _edgeStart.Pointer[end] - e0;
+        T* messages = scratch.A.Ensure((long)rows * H);
+        T* row = scratch.Rows.Ensure(8 * H);
+        for (int i = first; i < end; i++)
+            Attention(l, i, messages + (long)(_edgeStart.Pointer[i] - e0) * H, row);
+        int width = layer.MessageBlocks * H;
+        Gemm<T, V>.Multiply(messages, H, rows, layer.Message, _layers[l].MessageZ.Pointer + (long)e0 * width, width);
+        for (int i = first; i < end; i++)
+            VectorMessages(l, i);
+        if (!layer.UpdatesEdges)
+            return;
+        for (int i = first; i < end; i++)
+            UpdateEdges(l, i);
+        int next = _net.Layers[l + 1].EdgeBlocks * H;
+        Gemm<T, V>.Multiply(_edgeFeatures.Pointer + (long)e0 * H, H, rows, _net.Layers[l + 1].Edges!,
+            _layers[l + 1].EdgeZ.Pointer + (long)e0 * next, next);
+    }
+
+    /// <summary>a_ij = SiLU(Σ_head q_i k_j dk) C, m_ij = v_j dv a_ij, X_i = Σ_j m_ij.</summary>
+    private void Attention(int l, int i, T* message, T* row)
+    {
+        var memory = _layers[l];
+        T* activated = row + H, x = _messages.Pointer + (long)i * H, q = memory.Attention.Pointer + 3L * i * H;
+        new Span<T>(x, H).Clear();
+        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, message += H)
+        {
+            T* k = memory.Attention.Pointer + 3L * _source.Pointer[e] * H + H, value = k + H;
+            T* dk = _net.Layers[l].PairFeatures ? PairValue(l, e) : Activate(l, e, activated);
+            T* dv = dk + H;
+            for (int c = 0; c < H; c += V.Count)
+                (V.Load(q + c) * V.Load(k + c) * V.Load(dk + c)).Store(row + c);
+            _heads.Sum(row);
+            V envelope = V.Splat(_geometry.Pointer[4L * e + 3]);
+            for (int c = 0; c < H; c += V.Count)
+            {
+                V a = SimdMath<T, V>.Silu(V.Load(row + c)) * envelope;
+                V m = V.Load(value + c) * V.Load(dv + c) * a;
+                m.Store(message + c);
+                (V.Load(x + c) + m).Store(x + c);
+            }
+        }
+    }
+
+    private T* PairValue(int l, int e) => _pairValue.Pointer + (long)_pairOfEdge.Pointer[e] * _net.PairColumns + 2 * l * H;
+
+    /// <summary>SiLU of an edge's dk and dv arguments.</summary>
+    private T* Activate(int l, int e, T* activated)
+    {
+        T* z = _layers[l].EdgeZ.Pointer + (long)e * _net.Layers[l].EdgeBlocks * H;
+        for (int c = 0; c < 2 * H; c += V.Count)
+            SimdMath<T, V>.Silu(V.Load(z + c)).Store(activated + c);
+        return activated;
+    }
+
+    /// <summary>V_i = Σ_j (v_j s1 + d_ij s2), (s1, s2) = SiLU(Ws m + bs) C.</summary>
+    private void VectorMessages(int l, int i)
+    {
+        var layer = _net.Layers[l];
+        var memory = _layers[l];
+        T* sum = _vectorMessages.Pointer + 3L * i * H;
+        new Span<T>(sum, 3 * H).Clear();
+        T* z = memory.MessageZ.Pointer + (long)_edgeStart.Pointer[i] * layer.MessageBlocks * H;
+        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, z += layer.MessageBlocks * H)
+        {
+            T* d = _geometry.Pointer + 4L * e, vj = memory.V.Pointer + 3L * _source.Pointer[e] * H;
+            V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]), envelope = V.Splat(d[3]);
+            for (int c = 0; c < H; c += V.Count)
+            {
+                V s2 = SimdMath<T, V>.Silu(V.Load(layer.First ? z + c : z + H + c)) * envelope;
+                V x = V.MultiplyAdd(dx, s2, V.Load(sum + c)), y = V.MultiplyAdd(dy, s2, V.Load(sum + H + c)),
+                    w = V.MultiplyAdd(dz, s2, V.Load(sum + 2 * H + c));
+                if (!layer.First)
+                {
+                    V s1 = SimdMath<T, V>.Silu(V.Load(z + c)) * envelope;
+                    x = V.MultiplyAdd(V.Load(vj + c), s1, x);
+                    y = V.MultiplyAdd(V.Load(vj + H + c), s1, y);
+                    w = V.MultiplyAdd(V.Load(vj + 2 * H + c), s1, w);
+                }
+                x.Store(sum + c);
+                y.Store(sum + H + c);
+                w.Store(sum + 2 * H + c);
+            }
+        }
+    }
+
+    /// <summary>f_ij += SiLU(Wf f_ij + bf) w1·w2, w1 and w2 the target's and source's projections without their parts along d:
+    /// w1·w2 = a·b − (a·d)(b·d).</summary>
+    private void UpdateEdges(int l, int i)
+    {
+        var layer = _net.Layers[l];
+        var memory = _layers[l];
+        int width = layer.VectorBlocks * H;
+        T* a = memory.Vectors.Pointer + 3L * i * width + 3 * H;
+        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++)
+        {
+            T* b = memory.Vectors.Pointer + 3L * _source.Pointer[e] * width + 4 * H, d = _geometry.Pointer + 4L * e;
+            T* f = _edgeFeatures.Pointer + (long)e * H;
+            T* before = layer.PairFeatures ? _pairFeatures.Pointer + (long)_pairOfEdge.Pointer[e] * H : f;
+            T* gate = layer.PairFeatures ? PairValue(l, e) + 2 * H : memory.EdgeZ.Pointer + 3L * e * H + 2 * H;
+            V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]);
+            for (int c = 0; c < H; c += V.Count)
+            {
+                V ax = V.Load(a + c), ay = V.Load(a + width + c), az = V.Load(a + 2 * width + c);
+                V bx = V.Load(b + c), by = V.Load(b + width + c), bz = V.Load(b + 2 * width + c);
+                V ad = V.MultiplyAdd(ax, dx, V.MultiplyAdd(ay, dy, az * dz)), bd = V.MultiplyAdd(bx, dx, V.MultiplyAdd(by, dy, bz * dz));
+                V dot = V.MultiplyAdd(ax, bx, V.MultiplyAdd(ay, by, az * bz)) - ad * bd;
+                V g = layer.PairFeatures ? V.Load(gate + c) : SimdMath<T, V>.Silu(V.Load(gate + c));
+                V.MultiplyAdd(g, dot, V.Load(before + c)).Store(f + c);
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+namespace PluginBridge.Core.Potentials.ViSNet;
+
+internal sealed unsafe partial class ViSNetGraph<T, V>
+{
+    /// <summary>Reverse of <see cref="EdgeMessages"/> for target atoms first … end − 1: what their edges owe to the targets,
+    /// to C(r) and d, to the edge features; what they owe to their sources is left per edge for
+    /// <see cref="SumSourceGradients"/>.</summary>
+    private void EdgeMessagesReverse(int l, int first, int end, ViSNetScratch<T> scratch)
+    {
+        var layer = _net.Layers[l];
+        int e0 = _edgeStart.Pointer[first], rows = _edgeStart.Pointer[end] - e0;
+        int width = layer.MessageBlocks * H, edgeWidth = layer.EdgeBlocks * H;
+        T* gz = scratch.A.Ensure((long)rows * width), gMessage = scratch.B.Ensure((long)rows * H);
+        T* row = scratch.Rows.Ensure(8 * H);
+        for (int i = first; i < end; i++)
+            VectorMessagesReverse(l, i, gz + (long)(_edgeStart.Pointer[i] - e0) * width);
+        Gemm<T, V>.Multiply(gz, width, rows, layer.MessageT, gMessage, H);
+
+        // Layers 0 and 1 hand on gradients of SiLU(dk), SiLU(dv) to the pairs; later ones take them to f here.
+        T* gProducts = layer.PairFeatures ? _gPairProducts.Pointer + 3L * e0 * H : scratch.C.Ensure((long)rows * edgeWidth);
+        int stride = layer.PairFeatures ? 3 * H : edgeWidth;
+        for (int i = first; i < end; i++)
+        {
+            long offset = _edgeStart.Pointer[i] - e0;
+            AttentionReverse(l, i, gMessage + offset * H, gProducts + offset * stride, stride, row);
+            if (layer.UpdatesEdges)
+                UpdateEdgesReverse(l, i, gProducts + offset * stride + 2 * H, stride);
+        }
+        if (layer.PairFeatures)
+            return;
+        T* gf = scratch.D.Ensure((long)rows * H), sum = _gEdgeFeatures.Pointer + (long)e0 * H;
+        if (!layer.UpdatesEdges)
+        {
+            Gemm<T, V>.Multiply(gProducts, edgeWidth, rows, layer.EdgesT!, sum, H); // last layer: nothing there yet
+            return;
+        }
+        Gemm<T, V>.Multiply(gProducts, edgeWidth, rows, layer.EdgesT!, gf, H);
+        for (long c = 0; c < (long)rows * H; c += V.Count)
+            (V.Load(sum + c) + V.Load(gf + c)).Store(sum + c);
+    }
+
+    /// <summary>From the gradient with respect to V_i to those of (s1,) s2's arguments, C(r), d. Leaves s1 in place of its
+    /// argument, for the sources' v_j.</summary>
+    private void VectorMessagesReverse(int l, int i, T* gz)
+    {
+        var layer = _net.Layers[l];
+        var memory = _layers[l];
+        int width = layer.MessageBlocks * H;
+        bool start = l == _net.Layers.Length - 1;
+        T* gV = GvIn(l) + 3L * i * H;
+        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gz += width)
+        {
+            T* z = memory.MessageZ.Pointer + (long)e * width, d = _geometry.Pointer + 4L * e;
+            T* vj = memory.V.Pointer + 3L * _source.Pointer[e] * H;
+            V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]), envelope = V.Splat(d[3]);
+            V gEnvelope = V.Zero, gdx = V.Zero, gdy = V.Zero, gdz = V.Zero;
+            for (int c = 0; c < H; c += V.Count)
+            {
+                V gx = V.Load(gV + c), gy = V.Load(gV + H + c), gw = V.Load(gV + 2 * H + c);
+                int second = layer.First ? c : H + c;
+                SimdMath<T, V>.Silu(V.Load(z + second), out V y, out V dy2);
+                V gs2 = V.MultiplyAdd(gx, dx, V.MultiplyAdd(gy, dy, gw * dz));
+                gEnvelope = V.MultiplyAdd(gs2, y, gEnvelope);
+                V s2 = y * envelope;
+                gdx = V.MultiplyAdd(gx, s2, gdx);
+                gdy = V.MultiplyAdd(gy, s2, gdy);
+                gdz = V.MultiplyAdd(gw, s2, gdz);
+                (gs2 * dy2 * envelope).Store(gz + second);
+                if (layer.First)
+                    continue;
+                SimdMath<T, V>.Silu(V.Load(z + c), out y, out V dy1);
+                V gs1 = V.MultiplyAdd(gx, V.Load(vj + c), V.MultiplyAdd(gy, V.Load(vj + H + c), gw * V.Load(vj + 2 * H + c)));
+                gEnvelope = V.MultiplyAdd(gs1, y, gEnvelope);
+                (gs1 * dy1 * envelope).Store(gz + c);
+                (y * envelope).Store(z + c);
+            }
+            T* g = _gDirection.Pointer + 3L * e;
+            T* ge = _gEnvelope.Pointer + e;
+            if (start)
+                g[0] = g[1] = g[2] = ge[0] = T.Zero;
+            g[0] += V.Sum(gdx);
+            g[1] += V.Sum(gdy);
+            g[2] += V.Sum(gdz);
+            ge[0] += V.Sum(gEnvelope);
+        }
+    }
+
+    /// <summary>From the gradient with respect to m_ij (X_i's share is added here) to those of q_i, SiLU(dk) and SiLU(dv), or
+    /// their arguments, and C(r). Leaves per edge those of v_j (in place of s2's argument) and k_j.</summary>
+    private void AttentionReverse(int l, int i, T* gMessage, T* gProducts, int stride, T* row)
+    {
+        var layer = _net.Layers[l];
+        var memory = _layers[l];
+        int width = layer.MessageBlocks * H;
+        T* weights = row + H, activated = row + 2 * H, slopes = row + 4 * H;
+        T* gX = _gMessages.Pointer + (long)i * H, q = memory.Attention.Pointer + 3L * i * H;
+        T* gq = _gAttention.Pointer + 3L * i * H;
+        new Span<T>(gq, H).Clear();
+        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gMessage += H, gProducts += stride)
+        {
+            T* k = memory.Attention.Pointer + 3L * _source.Pointer[e] * H + H, value = k + H;
+            T* dk = layer.PairFeatures ? PairValue(l, e) : ActivateWithSlope(l, e, activated, slopes);
+            T* dv = dk + H;
+            for (int c = 0; c < H; c += V.Count)
+            {
+                (V.Load(q + c) * V.Load(k + c) * V.Load(dk + c)).Store(row + c);
+                V gm = V.Load(gMessage + c) + V.Load(gX + c);
+                gm.Store(gMessage + c);
+                (gm * V.Load(value + c) * V.Load(dv + c)).Store(weights + c);
+            }
+            _heads.Sum(row);
+            V envelope = V.Splat(_geometry.Pointer[4L * e + 3]), gEnvelope = V.Zero;
+            for (int c = 0; c < H; c += V.Count)
+            {
+                SimdMath<T, V>.Silu(V.Load(row + c), out V y, out V dy);
+                gEnvelope = V.MultiplyAdd(V.Load(weights + c), y, gEnvelope);
+                (dy * envelope).Store(row + c);
+                V gma = V.Load(gMessage + c) * y * envelope;
+                (gma * V.Load(dv + c)).Store(memory.MessageZ.Pointer + (long)e * width + (width - H) + c);
+                (gma * V.Load(value + c)).Store(gProducts + H + c);
+            }
+            _gEnvelope.Pointer[e] += V.Sum(gEnvelope);
+            _heads.Sum(weights);
+            T* gk = _edgeTerms.Pointer + 2L * e * H;
+            for (int c = 0; c < H; c += V.Count)
+            {
+                V gt = V.Load(weights + c) * V.Load(row + c), qc = V.Load(q + c), kc = V.Load(k + c);
+                V gtdk = gt * V.Load(dk + c);
+                V.MultiplyAdd(gtdk, kc, V.Load(gq + c)).Store(gq + c);
+                (gtdk * qc).Store(gk + c);
+                (gt * qc * kc).Store(gProducts + c);
+            }
+            if (layer.PairFeatures)
+                continue;
+            for (int c = 0; c < 2 * H; c += V.Count)
+                (V.Load(gProducts + c) * V.Load(slopes + c)).Store(gProducts + c);
+        }
+    }
+
+    private T* ActivateWithSlope(int l, int e, T* activated, T* slopes)
+    {
+        T* z = _layers[l].EdgeZ.Pointer + (long)e * _net.Layers[l].EdgeBlocks * H;
+        for (int c = 0; c < 2 * H; c += V.Count)
+        {
+            SimdMath<T, V>.Silu(V.Load(z + c), out V y, out V dy);
+            y.Store(activated + c);
+            dy.Store(slopes + c);
+        }
+        return activated;
+    }
+
+    /// <summary>Reverse of <see cref="UpdateEdges"/>: gradients with respect to the gate SiLU(Wf f + bf), or its argument, the target's
+    /// projection a_i and d; leaves per edge that of w1·w2 for the source's projection.</summary>
+    private void UpdateEdgesReverse(int l, int i, T* gGate, int stride)
+    {
+        var layer = _net.Layers[l];
+        var memory = _layers[l];
+        int width = layer.VectorBlocks * H;
+        T* a = memory.Vectors.Pointer + 3L * i * width + 3 * H, ga = _gVectors.Pointer + 3L * i * GradientWidth + 3 * H;
+        for (int s = 0; s < 3; s++)
+            new Span<T>(ga + s * GradientWidth, H).Clear();
+        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gGate += stride)
+        {
+            T* b = memory.Vectors.Pointer + 3L * _source.Pointer[e] * width + 4 * H, d = _geometry.Pointer + 4L * e;
+            T* gf = _gEdgeFeatures.Pointer + (long)e * H, gDot = _edgeTerms.Pointer + 2L * e * H + H;
+            T* gate = layer.PairFeatures ? PairValue(l, e) + 2 * H : memory.EdgeZ.Pointer + 3L * e * H + 2 * H;
+            V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]);
+            V gdx = V.Zero, gdy = V.Zero, gdz = V.Zero;
+            for (int c = 0; c < H; c += V.Count)
+            {
+                V ax = V.Load(a + c), ay = V.Load(a + width + c), az = V.Load(a + 2 * width + c);
+                V bx = V.Load(b + c), by = V.Load(b + width + c), bz = V.Load(b + 2 * width + c);
+                V ad = V.MultiplyAdd(ax, dx, V.MultiplyAdd(ay, dy, az * dz)), bd = V.MultiplyAdd(bx, dx, V.MultiplyAdd(by, dy, bz * dz));
+                V dot = V.MultiplyAdd(ax, bx, V.MultiplyAdd(ay, by, az * bz)) - ad * bd;
+                V g = V.Load(gf + c), y = V.Load(gate + c), gy = g * dot;
+                if (!layer.PairFeatures)
+                {
+                    SimdMath<T, V>.Silu(y, out y, out V slope);
+                    gy *= slope;
+                }
+                gy.Store(gGate + c);
+                V gd = g * y;
+                gd.Store(gDot + c);
+                V.MultiplyAdd(gd, bx - bd * dx, V.Load(ga + c)).Store(ga + c);
+                V.MultiplyAdd(gd, by - bd * dy, V.Load(ga + GradientWidth + c)).Store(ga + GradientWidth + c);
+                V.MultiplyAdd(gd, bz - bd * dz, V.Load(ga + 2 * GradientWidth + c)).Store(ga + 2 * GradientWidth + c);
+                V gdbd = gd * bd, gdad = gd * ad;
+                gdx += V.MultiplyAdd(gdbd, ax, gdad * bx);
+                gdy += V.MultiplyAdd(gdbd, ay, gdad * by);
+                gdz += V.MultiplyAdd(gdbd, az, gdad * bz);
+            }
+            T* gDirection = _gDirection.Pointer + 3L * e;
+            gDirection[0] -= V.Sum(gdx);
+            gDirection[1] -= V.Sum(gdy);
+            gDirection[2] -= V.Sum(gdz);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+namespace PluginBridge.Core.Potentials.ViSNet;
+
+// Radial basis, neighbour embedding and edge embedding, and their reverse.
+internal sealed unsafe partial class ViSNetGraph<T, V>
+{
+    /// <summary>r, d, C(r), exp(−αr) of pairs and edges, and Wd rbf + bd, We rbf + be of pairs.</summary>
+    /// <remarks>C(r) = (cos(πr/rc) + 1)/2 = sin²φ and C'(r) = −(π/rc) sin φ cos φ with φ = (π/2)(1 − r/rc).</remarks>
+    private void PairGeometry(int first, int end, ViSNetScratch<T> scratch)
+    {
+        double cutoff = _net.Header.CutoffAngstrom;
+        V one = SimdMath<T, V>.Constant(1), tiny = SimdMath<T, V>.Constant(1e-30);
+        V quarter = SimdMath<T, V>.Constant(Math.PI / 2), perCutoff = SimdMath<T, V>.Constant(-Math.PI / 2 / cutoff);
+        V alpha = SimdMath<T, V>.Constant(-5 / cutoff), slope = SimdMath<T, V>.Constant(-Math.PI / cutoff);
+        for (int p = first; p < end; p += V.Count)
+        {
+            V x = V.Load(_dx.Pointer + p), y = V.Load(_dy.Pointer + p), z = V.Load(_dz.Pointer + p);
+            V r = V.Sqrt(V.MultiplyAdd(x, x, V.MultiplyAdd(y, y, z * z)));
+            V inverse = one / V.Max(r, tiny);
+            SimdMath<T, V>.SinCos(V.Max(V.MultiplyAdd(r, perCutoff, quarter), V.Zero), out V sin, out V cos);
+            inverse.Store(_inverseDistance.Pointer + p);
+            (x * inverse).Store(_ux.Pointer + p);
+            (y * inverse).Store(_uy.Pointer + p);
+            (z * inverse).Store(_uz.Pointer + p);
+            (sin * sin).Store(_envelope.Pointer + p);
+            (slope * sin * cos).Store(_envelopeSlope.Pointer + p);
+            SimdMath<T, V>.Exp(alpha * r).Store(_decay.Pointer + p);
+        }
+
+        int rows = end - first, basis = _net.B;
+        T* rbf = scratch.A.Ensure((long)rows * basis);
+        fixed (T* means = _net.RadialMeans, betas = _net.RadialBetas)
+            for (int p = first; p < end; p++)
+            {
+                V u = V.Splat(_decay.Pointer[p]), envelope = V.Splat(_envelope.Pointer[p]);
+                for (int k = 0; k < basis; k += V.Count)
+                {
+                    V du = u - V.Load(means + k);
+                    V gauss = SimdMath<T, V>.Exp(V.Zero - V.Load(betas + k) * du * du);
+                    (envelope * gauss).Store(rbf + (p - first) * basis + k);
+                }
+                StoreEdgeGeometry(p);
+            }
+        Gemm<T, V>.Multiply(rbf, basis, rows, _net.Radial, _radial.Pointer + 2L * first * H, 2 * H);
+    }
+
+    private void StoreEdgeGeometry(int p)
+    {
+        T* edge = _geometry.Pointer + 4L * _edgesOfPair.Pointer[2 * p];
+        T* reverse = _geometry.Pointer + 4L * _edgesOfPair.Pointer[2 * p + 1];
+        (reverse[0], reverse[1], reverse[2]) = (-_ux.Pointer[p], -_uy.Pointer[p], -_uz.Pointer[p]);
+        (edge[0], edge[1], edge[2]) = (_ux.Pointer[p], _uy.Pointer[p], _uz.Pointer[p]);
+        edge[3] = reverse[3] = _envelope.Pointer[p];
+    }
+
+    /// <summary>x = Wc [embedding ; n] + bc, n_i = Σ_{j≠i} neighbor_embedding[t_j]·(Wd rbf + bd)·C; then layer 0's norm, q, k, v.</summary>
+    private void AtomEmbedding(int first, int end, ViSNetScratch<T> scratch)
+    {
+        int rows = end - first;
+        T* n = scratch.A.Ensure((long)rows * H);
+        T* x0 = _x0.Pointer + (long)first * H;
+        fixed (T* neighbor = _net.NeighborEmbedding, atom = _net.AtomEmbedding)
+        {
+            for (int i = first; i < end; i++)
+            {
+                T* row = n + (i - first) * H;
+                new Span<T>(row, H).Clear();
+                for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++)
+                {
+                    int j = _source.Pointer[e];
+                    if (j == i)
+                        continue;
+                    V envelope = V.Splat(_geometry.Pointer[4L * e + 3]);
+                    T* w = _radial.Pointer + 2L * _pairOfEdge.Pointer[e] * H;
+                    T* embedding = neighbor + _types[j] * H;
+                    for (int c = 0; c < H; c += V.Count)
+                        V.MultiplyAdd(V.Load(embedding + c) * V.Load(w + c), envelope, V.Load(row + c)).Store(row + c);
+                }
+            }
+            Gemm<T, V>.Multiply(n, H, rows, _net.Combine, x0, H);
+            for (int i = first; i < end; i++, x0 += H)
+                for (int c = 0; c < H; c += V.Count)
+                {
+                    V x = V.Load(x0 + c) + V.Load(atom + _types[i] * H + c);
+                    x.Store(x0 + c);
+                    x.Store(_x.Pointer + (long)i * H + c);
+                }
+        }
+        AtomProducts(0, first, end, scratch);
+    }
+
+    /// <summary>f = (x_i + x_j)·(We rbf + be), and SiLU of dk, dv (, f_proj) of layers 0 and 1 with derivatives.</summary>
+    private void PairFeatures(int first, int end, ViSNetScratch<T> scratch)
+    {
+        int columns = _net.PairColumns;
+        T* f = _pairFeatures.Pointer + (long)first * H;
+        for (int p = first; p < end; p++)
+        {
+            T* xi = _x0.Pointer + (long)_atomsOfPair.Pointer[2 * p] * H, xj = _x0.Pointer + (long)_atomsOfPair.Pointer[2 * p + 1] * H;
+            T* w = _radial.Pointer + 2L * p * H + H;
+            T* row = f + (p - first) * H;
+            for (int c = 0; c < H; c += V.Count)
+                ((V.Load(xi + c) + V.Load(xj + c)) * V.Load(w + c)).Store(row + c);
+        }
+        T* value = _pairValue.Pointer + (long)first * columns, slope = _pairSlope.Pointer + (long)first * columns;
+        Gemm<T, V>.Multiply(f, H, end - first, _net.PairProducts, value, columns);
+        long count = (long)(end - first) * columns;
+        for (long c = 0; c < count; c += V.Count)
+        {
+            SimdMath<T, V>.Silu(V.Load(value + c), out V y, out V dy);
+            y.Store(value + c);
+            dy.Store(slope + c);
+        }
+    }
+
+    /// <summary>Gradient with respect to dk, dv (, f_proj) of a pair: both directions added, times the SiLU's derivative;
+    /// takes the derivative's place.</summary>
+    private void PairProductsReverse(int l, int first, int end)
+    {
+        int width = (_net.Layers[l].UpdatesEdges ? 3 : 2) * H;
+        for (int p = first; p < end; p++)
+        {
+            T* g = _pairSlope.Pointer + (long)p * _net.PairColumns + 2 * l * H;
+            int e = _edgesOfPair.Pointer[2 * p], r = _edgesOfPair.Pointer[2 * p + 1];
+            T* ge = _gPairProducts.Pointer + 3L * e * H, gr = _gPairProducts.Pointer + 3L * r * H;
+            for (int c = 0; c < width; c += V.Count)
+            {
+                V sum = e == r ? V.Load(ge + c) : V.Load(ge + c) + V.Load(gr + c);
+                (sum * V.Load(g + c)).Store(g + c);
+            }
+        }
+    }
+
+    /// <summary>Gradients with respect to f of a pair, hence to We rbf + be (stored over it) and, per end, to x (stored over f).</summary>
+    private void PairFeaturesReverse(int first, int end, ViSNetScratch<T> scratch)
+    {
+        int rows = end - first;
+        T* gf = scratch.A.Ensure((long)rows * H);
+        Gemm<T, V>.Multiply(_pairSlope.Pointer + (long)first * _net.PairColumns, _net.PairColumns, rows, _net.PairProductsT, gf, H);
+        bool edges = _net.Header.Layers > 2;
+        for (int p = first; p < end; p++, gf += H)
+        {
+            int e = _edgesOfPair.Pointer[2 * p], r = _edgesOfPair.Pointer[2 * p + 1];
+            T* xi = _x0.Pointer + (long)_atomsOfPair.Pointer[2 * p] * H, xj = _x0.Pointer + (long)_atomsOfPair.Pointer[2 * p + 1] * H;
+            T* ge = _gEdgeFeatures.Pointer + (long)e * H, gr = _gEdgeFeatures.Pointer + (long)r * H;
+            T* w = _radial.Pointer + 2L * p * H + H;
+            T* gx = _pairFeatures.Pointer + (long)p * H;
+            for (int c = 0; c < H; c += V.Count)
+            {
+                V g = V.Load(gf + c);
+                if (edges)
+                    g += e == r ? V.Load(ge + c) : V.Load(ge + c) + V.Load(gr + c);
+                (g * V.Load(w + c)).Store(gx + c);
+                (g * (V.Load(xi + c) + V.Load(xj + c))).Store(w + c);
+            }
+        }
+    }
+
+    /// <summary>Gradient with respect to x before layer 0, and from it to the neighbour sums n.</summary>
+    private void AtomEmbeddingReverse(int first, int end, ViSNetScratch<T> scratch)
+    {
+        for (int i = first; i < end; i++)
+        {
+            T* gx = _gx.Pointer + (long)i * H;
+            for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++)
+            {
+                T* g = _pairFeatures.Pointer + (long)_pairOfEdge.Pointer[e] * H;
+                bool self = _source.Pointer[e] == i; // f_ii has x_i twice
+                for (int c = 0; c < H; c += V.Count)
+                {
+                    V term = V.Load(g + c);
+                    (V.Load(gx + c) + (self ? term + term : term)).Store(gx + c);
+                }
+            }
+        }
+        Gemm<T, V>.Multiply(_gx.Pointer + (long)first * H, H, end - first, _net.CombineT, _gn.Pointer + (long)first * H, H);
+    }
+
+    /// <summary>Collects what reaches r and d of a pair: radial basis, envelopes, unit vectors; gives dE/d(r_j − r_i).</summary>
+    private void PairGeometryReverse(int first, int end, ViSNetScratch<T> scratch)
+    {
+        end = Math.Min(end, _realPairs); // self pairs do not move
+        int rows = end - first, basis = _net.B;
+        if (rows <= 0)
+            return;
+        T* gEnvelopes = scratch.B.Ensure(rows);
+        fixed (T* embedding = _net.NeighborEmbedding)
+            for (int p = first; p < end; p++)
+            {
+                int i = _atomsOfPair.Pointer[2 * p], j = _atomsOfPair.Pointer[2 * p + 1];
+                T* gi = _gn.Pointer + (long)i * H, gj = _gn.Pointer + (long)j * H;
+                T* ei = embedding + _types[i] * H, ej = embedding + _types[j] * H;
+                T* w = _radial.Pointer + 2L * p * H;
+                V envelope = V.Splat(_envelope.Pointer[p]), sum = V.Zero;
+                for (int c = 0; c < H; c += V.Count)
+                {
+                    V g = V.MultiplyAdd(V.Load(gi + c), V.Load(ej + c), V.Load(gj + c) * V.Load(ei + c));
+                    sum = V.MultiplyAdd(g, V.Load(w + c), sum);
+                    (g * envelope).Store(w + c);
+                }
+                gEnvelopes[p - first] = V.Sum(sum) + _gEnvelope.Pointer[_edgesOfPair.Pointer[2 * p]]
+                    + _gEnvelope.Pointer[_edgesOfPair.Pointer[2 * p + 1]];
+            }
+
+        T* gRbf = scratch.A.Ensure((long)rows * basis);
+        Gemm<T, V>.Multiply(_radial.Pointer + 2L * first * H, 2 * H, rows, _net.RadialT, gRbf, basis);
+        T alpha = T.CreateTruncating(-5 / _net.Header.CutoffAngstrom);
+        fixed (T* means = _net.RadialMeans, betas = _net.RadialBetas)
+            for (int p = first; p < end; p++, gRbf += basis)
+            {
+                V u = V.Splat(_decay.Pointer[p]), gEnvelope = V.Zero, gDecay = V.Zero;
+                for (int k = 0; k < basis; k += V.Count)
+                {
+                    V du = u - V.Load(means + k), slope = V.Zero - V.Load(betas + k) * du;
+                    V gauss = V.Load(gRbf + k) * SimdMath<T, V>.Exp(slope * du);
+                    gEnvelope += gauss;
+                    gDecay = V.MultiplyAdd(gauss, slope + slope, gDecay);
+                }
+                T gr = (gEnvelopes[p - first] + V.Sum(gEnvelope)) * _envelopeSlope.Pointer[p]
+                    + V.Sum(gDecay) * _envelope.Pointer[p] * alpha * _decay.Pointer[p];
+                StorePairGradient(p, gr);
+            }
+    }
+
+    /// <summary>∂E/∂r · d + (∂E/∂d perpendicular to d)/r.</summary>
+    private void StorePairGradient(int p, T gr)
+    {
+        T* ge = _gDirection.Pointer + 3L * _edgesOfPair.Pointer[2 * p];
+        T* grev = _gDirection.Pointer + 3L * _edgesOfPair.Pointer[2 * p + 1];
+        T x = ge[0] - grev[0], y = ge[1] - grev[1], z = ge[2] - grev[2];
+        T ux = _ux.Pointer[p], uy = _uy.Pointer[p], uz = _uz.Pointer[p], inverse = _inverseDistance.Pointer[p];
+        T radial = gr - (x * ux + y * uy + z * uz) * inverse;
+        T* g = _gPair.Pointer + 3L * p;
+        g[0] = radial * ux + x * inverse;
+        g[1] = radial * uy + y * inverse;
+        g[2] = radial * uz + z * inverse;
+    }
+}

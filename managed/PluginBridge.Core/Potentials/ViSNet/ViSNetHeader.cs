@@ -1,0 +1,190 @@
+using System.Text.Json;
+
+namespace PluginBridge.Core.Potentials.ViSNet;
+
+/// <summary>What a model file says about itself: the JSON under the metadata key <c>pluginbridge</c>.</summary>
+internal sealed record ViSNetHeader
+{
+    private const int FormatVersion = 1;
+
+    public required string Name { get; init; }
+
+    public required int HiddenChannels { get; init; }
+
+    public required int Layers { get; init; }
+
+    public required int Heads { get; init; }
+
+    public required int RadialFunctions { get; init; }
+
+    public required double CutoffAngstrom { get; init; }
+
+    /// <summary>Atomic numbers; an atom's type is its place in the list.</summary>
+    public required int[] Elements { get; init; }
+
+    public required PotentialTarget Target { get; init; }
+
+    public required string? BaseForceField { get; init; }
+
+    public required string ReferenceMethod { get; init; }
+
+    /// <summary>kJ/mol in one energy unit of the network.</summary>
+    public required double EnergyUnit { get; init; }
+
+    /// <summary>Factor from the network's atomic outputs to its energy unit.</summary>
+    public required double EnergyScale { get; init; }
+
+    /// <summary>Reference energy by atom type, in the network's energy unit.</summary>
+    public required double[] ReferenceEnergies { get; init; }
+
+    /// <summary>Reference energy per elementary charge, in the network's energy unit.</summary>
+    public required double ReferenceCharge { get; init; }
+
+    /// <summary>Parses and checks the JSON text of a header.</summary>
+    /// <exception cref="PluginBridgeException">File: a key is missing or of the wrong kind. Unsupported: an architecture,
+    /// format, target or unit that this version does not know.</exception>
+    public static ViSNetHeader Parse(string text, string file)
+    {
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(text);
+        }
+        catch (JsonException e)
+        {
+            throw new PluginBridgeException(ErrorCode.File,
+                $"Cannot use model file '{file}': its metadata 'pluginbridge' is not JSON ({e.Message})", e);
+        }
+        using (document)
+            return Read(new JsonReader(document.RootElement, file, "metadata"));
+    }
+
+    private static ViSNetHeader Read(JsonReader root)
+    {
+        int format = root.Integer("format");
+        if (format != FormatVersion)
+            throw root.Unsupported($"its format version is {format}; this version reads {FormatVersion}");
+
+        var architecture = root.Child("architecture");
+        string type = architecture.Text("type");
+        if (type != "visnet")
+            throw root.Unsupported($"its architecture is '{type}'; this version knows 'visnet'");
+        int order = architecture.Integer("l_max");
+        if (order != 1)
+            throw root.Unsupported($"its l_max is {order}; this version knows l_max = 1");
+
+        var units = root.Child("units");
+        string length = units.Text("length");
+        if (length != "angstrom")
+            throw root.Unsupported($"its unit of length is '{length}'; this version knows 'angstrom'");
+
+        int[] elements = root.Integers("elements");
+        var reference = root.Child("reference_energies");
+        var referenceElements = reference.Child("elements");
+        var header = new ViSNetHeader
+        {
+            Name = root.Text("name"),
+            HiddenChannels = architecture.Integer("hidden_channels"),
+            Layers = architecture.Integer("num_layers"),
+            Heads = architecture.Integer("num_heads"),
+            RadialFunctions = architecture.Integer("num_rbf"),
+            CutoffAngstrom = architecture.Number("cutoff"),
+            Elements = elements,
+            Target = ParseTarget(root),
+            BaseForceField = root.OptionalText("base_force_field"),
+            ReferenceMethod = root.Text("reference_method"),
+            EnergyUnit = ParseEnergyUnit(root, units.Text("energy")),
+            EnergyScale = root.Number("energy_scale"),
+            ReferenceEnergies =
+                [.. elements.Select(z => referenceElements.Number(z.ToString(System.Globalization.CultureInfo.InvariantCulture)))],
+            ReferenceCharge = reference.Number("charge"),
+        };
+        header.Check(root);
+        return header;
+    }
+
+    private void Check(JsonReader root)
+    {
+        if (HiddenChannels < 2 || HiddenChannels > 65536 || HiddenChannels % 2 != 0)
+            throw root.Bad($"hidden_channels is {HiddenChannels}, not a positive even number");
+        if (Heads < 1 || HiddenChannels % Heads != 0)
+            throw root.Bad($"num_heads is {Heads}, which does not divide hidden_channels = {HiddenChannels}");
+        if (Layers is < 1 or > 1000)
+            throw root.Bad($"num_layers is {Layers}");
+        if (RadialFunctions is < 1 or > 65536)
+            throw root.Bad($"num_rbf is {RadialFunctions}");
+        if (!(CutoffAngstrom > 0) || !double.IsFinite(CutoffAngstrom))
+            throw root.Bad($"cutoff is {CutoffAngstrom}");
+        if (Elements.Length == 0 || Elements.Any(z => z is < 1 or > 118) || Elements.Distinct().Count() != Elements.Length)
+            throw root.Bad("elements is not a list of different atomic numbers");
+        if (Target != PotentialTarget.Absolute && BaseForceField is null)
+            throw root.Bad("base_force_field is missing, though the target is a difference to a force field");
+    }
+
+    private static PotentialTarget ParseTarget(JsonReader root)
+    {
+        string target = root.Text("target");
+        return target.Replace('−', '-').Replace(" ", "", StringComparison.Ordinal) switch
+        {
+            "E_QM" => PotentialTarget.Absolute,
+            "E_QM-E_MM" => PotentialTarget.CorrectionToForceField,
+            "E_QM-E_nb" => PotentialTarget.CorrectionToNonbonded,
+            _ => throw root.Unsupported($"its target is '{target}'; this version knows E_QM, E_QM - E_MM and E_QM - E_nb"),
+        };
+    }
+
+    private static double ParseEnergyUnit(JsonReader root, string unit) => unit switch
+    {
+        "kcal/mol" => Units.KilojoulePerKilocalorie,
+        "kJ/mol" => 1,
+        "eV" => Units.KilojoulePerElectronvolt,
+        "hartree" => Units.KilojoulePerHartree,
+        _ => throw root.Unsupported($"its unit of energy is '{unit}'; this version knows kcal/mol, kJ/mol, eV and hartree"),
+    };
+
+    /// <summary>An object of the header that names file and key when something is wrong.</summary>
+    private readonly struct JsonReader(JsonElement element, string file, string path)
+    {
+        public PluginBridgeException Bad(string reason) =>
+            new(ErrorCode.File, $"Cannot use model file '{file}': {reason} (in its metadata).");
+
+        public PluginBridgeException Unsupported(string reason) =>
+            new(ErrorCode.Unsupported, $"Cannot use model file '{file}': {reason}.");
+
+        public JsonReader Child(string key) =>
+            new(Get(key, JsonValueKind.Object, "an object"), file, $"{path}.{key}");
+
+        public string Text(string key) => Get(key, JsonValueKind.String, "a text").GetString()!;
+
+        public string? OptionalText(string key) =>
+            !element.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null ? null : Text(key);
+
+        public double Number(string key)
+        {
+            double number = Get(key, JsonValueKind.Number, "a number").GetDouble();
+            return double.IsFinite(number) ? number : throw Bad($"'{path}.{key}' is not a finite number");
+        }
+
+        public int Integer(string key) =>
+            Get(key, JsonValueKind.Number, "a number").TryGetInt32(out int number)
+                ? number
+                : throw Bad($"'{path}.{key}' is not a whole number");
+
+        public int[] Integers(string key)
+        {
+            var array = Get(key, JsonValueKind.Array, "a list");
+            var numbers = new int[array.GetArrayLength()];
+            for (int i = 0; i < numbers.Length; i++)
+                if (array[i].ValueKind != JsonValueKind.Number || !array[i].TryGetInt32(out numbers[i]))
+                    throw Bad($"'{path}.{key}' is not a list of whole numbers");
+            return numbers;
+        }
+
+        private JsonElement Get(string key, JsonValueKind kind, string kindText)
+        {
+            if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(key, out var value))
+                throw Bad($"'{path}.{key}' is missing");
+            return value.ValueKind == kind ? value : throw Bad($"'{path}.{key}' is not {kindText}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+using System.Numerics;
+
+namespace PluginBridge.Core.Potentials.ViSNet;
+
+/// <summary>A ViSNet's weights packed for the kernels at one precision and register width. Immutable, shared by
+/// threads.</summary>
+/// <remarks>
+/// Channels are padded with zeros to whole registers. Matrices that share an input are side by side, so one product
+/// serves them. What the structure of the network makes free is left out:
+/// vector features are zero in layer 0, so it has no vec_proj, s1, o1, o2 and no edge update; hence the edge features of
+/// layers 0 and 1 are the same, and alike for both directions of a pair: dk, dv (and f_proj) of these layers are worked
+/// out once a pair.
+/// </remarks>
+internal sealed class ViSNetNetwork<T, V>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    where V : unmanaged, ISimd<V, T>
+{
+    public ViSNetNetwork(ViSNetWeights weights)
+    {
+        Header = weights.Header;
+        int h = Header.HiddenChannels;
+        H = Pad(h);
+        B = Pad(Header.RadialFunctions);
+        Half = Pad(h / 2);
+        One = Pad(1);
+
+        RadialMeans = Row(weights["rbf.means"], B);
+        // A padded radial function is zero through its weights, and stays finite.
+        RadialBetas = Row(weights["rbf.betas"], B);
+        Mask = new T[H];
+        Array.Fill(Mask, T.One, 0, h);
+        NeighborEmbedding = Rows(weights["neighbor.embedding.weight"], h, H);
+        AtomEmbedding = CombinedEmbedding(weights, h);
+
+        Radial = new Dense(weights, B, 2 * H).Add("neighbor.distance_proj", 0, 0).Add("edge.proj", 0, H).Pack(out RadialT);
+        Combine = new Dense(weights, H, H).AddInputs("neighbor.combine.weight", h, h, 0, 0).Pack(out CombineT);
+        PairProducts = PairMatrices(weights, out PairProductsT);
+        Layers = [.. Enumerable.Range(0, Header.Layers).Select(l => new Layer(this, weights, l))];
+        OutNormWeight = Row(weights["out_norm.weight"], H);
+        OutNormBias = Row(weights["out_norm.bias"], H);
+        Readout = [new ReadoutBlock(weights, 0, H, h, Half, h / 2), new ReadoutBlock(weights, 1, Half, h / 2, One, 1)];
+    }
+
+    public readonly ViSNetHeader Header;
+
+    /// <summary>Padded widths: channels, radial functions, half the channels, a single channel.</summary>
+    public readonly int H, B, Half, One;
+
+    /// <summary>Layers whose edge features are shared by both directions of a pair: 0 and 1.</summary>
+    public int PairLayers => Math.Min(2, Header.Layers);
+
+    /// <summary>Columns of <see cref="PairProducts"/>: dk, dv of layer 0, dk, dv of layer 1, f_proj of layer 1 if it is
+    /// not the last.</summary>
+    public int PairColumns => (Header.Layers == 1 ? 2 : Header.Layers == 2 ? 4 : 5) * H;
+
+    public readonly T[] RadialMeans, RadialBetas, Mask, NeighborEmbedding, AtomEmbedding, OutNormWeight, OutNormBias;
+    public readonly PackedMatrix<T, V> Radial, RadialT, Combine, CombineT, PairProducts, PairProductsT;
+    public readonly Layer[] Layers;
+    public readonly ReadoutBlock[] Readout;
+
+    private static int Pad(int channels) => (channels + V.Count - 1) / V.Count * V.Count;
+
+    private static T[] Row(ReadOnlySpan<float> values, int width) => Rows(values, values.Length, width);
+
+    private static T[] Rows(ReadOnlySpan<float> values, int columns, int width)
+    {
+        var rows = new T[values.Length / columns * width];
+        for (int i = 0; i < values.Length; i++)
+            rows[i / columns * width + i % columns] = T.CreateTruncating(values[i]);
+        return rows;
+    }
+
+    /// <summary>Wc [embedding ; 0] + bc of each element: the part of neighbor.combine that depends on the element only.</summary>
+    private T[] CombinedEmbedding(ViSNetWeights weights, int h)
+    {
+        var embedding = weights["embedding.weight"];
+        var combine = weights["neighbor.combine.weight"];
+        var bias = weights["neighbor.combine.bias"];
+        var rows = new T[Header.Elements.Length * H];
+        for (int e = 0; e < Header.Elements.Length; e++)
+            for (int o = 0; o < h; o++)
+            {
+                double sum = bias[o];
+                for (int c = 0; c < h; c++)
+                    sum += (double)combine[o * 2 * h + c] * embedding[e * h + c];
+                rows[e * H + o] = T.CreateTruncating(sum);
+            }
+        return rows;
+    }
+
+    private PackedMatrix<T, V> PairMatrices(ViSNetWeights weights, out PackedMatrix<T, V> transposed)
+    {
+        var dense = new Dense(weights, H, PairColumns).Add("layers.0.dk_proj", 0, 0).Add("layers.0.dv_proj", 0, H);
+        if (Header.Layers > 1)
+            dense.Add("layers.1.dk_proj", 0, 2 * H).Add("layers.1.dv_proj", 0, 3 * H);
+        if (Header.Layers > 2)
+            dense.Add("layers.1.f_proj", 0, 4 * H);
+        return dense.Pack(out transposed);
+    }
+
+    /// <summary>Matrices of one message-passing layer; those ending in T take gradients back.</summary>
+    internal sealed class Layer
+    {
+        public Layer(ViSNetNetwork<T, V> network, ViSNetWeights weights, int index)
+        {
+            int H = network.H, h = network.Header.HiddenChannels;
+            string name = $"layers.{index}.";
+            First = index == 0;
+            UpdatesEdges = index > 0 && index < network.Header.Layers - 1;
+            PairFeatures = index < 2;
+            NormWeight = Row(weights[name + "norm.weight"], H);
+            NormBias = Row(weights[name + "norm.bias"], H);
+            Attention = new Dense(weights, H, 3 * H).Add(name + "q_proj", 0, 0).Add(name + "k_proj", 0, H)
+                .Add(name + "v_proj", 0, 2 * H).Pack(out AttentionT);
+
+            var message = new Dense(weights, H, MessageBlocks * H);
+            for (int part = First ? 1 : 0, column = 0; part < 2; part++, column += H)
+                message.AddOutputs(name + "s_proj", part * h, h, 0, column);
+            Message = message.Pack(out MessageT);
+
+            var output = new Dense(weights, H, OutputBlocks * H);
+            for (int part = First ? 2 : 0, column = 0; part < 3; part++, column += H)
+                output.AddOutputs(name + "o_proj", part * h, h, 0, column);
+            Output = output.Pack(out OutputT);
+
+            if (!First)
+            {
+                var vectors = new Dense(weights, H, VectorBlocks * H);
+                for (int part = 0; part < 3; part++)
+                    vectors.AddOutputs(name + "vec_proj", part * h, h, 0, part * H);
+                if (UpdatesEdges)
+                    vectors.Add(name + "w_trg_proj", 0, 3 * H).Add(name + "w_src_proj", 0, 4 * H);
+                Vectors = vectors.Pack(out VectorsT);
+            }
+            if (!PairFeatures)
+            {
+                var edges = new Dense(weights, H, EdgeBlocks * H).Add(name + "dk_proj", 0, 0).Add(name + "dv_proj", 0, H);
+                if (UpdatesEdges)
+                    edges.Add(name + "f_proj", 0, 2 * H);
+                Edges = edges.Pack(out EdgesT);
+            }
+        }
+
+        public readonly bool First, UpdatesEdges, PairFeatures;
+
+        /// <summary>Blocks of H columns: (s1,) s2; (o1, o2,) o3; v1, v2, v3 (, target, source); dk, dv (, f).</summary>
+        public int MessageBlocks => First ? 1 : 2;
+
+        public int OutputBlocks => First ? 1 : 3;
+
+        public int VectorBlocks => First ? 0 : UpdatesEdges ? 5 : 3;
+
+        public int EdgeBlocks => UpdatesEdges ? 3 : 2;
+
+        public readonly T[] NormWeight, NormBias;
+        public readonly PackedMatrix<T, V> Attention, AttentionT, Message, MessageT, Output, OutputT;
+        public readonly PackedMatrix<T, V>? Vectors, VectorsT, Edges, EdgesT;
+    }
+
+    /// <summary>Matrices of one gated block of the read-out. The last block's gate and vec2_proj do not touch the energy and
+    /// are left out.</summary>
+    internal sealed class ReadoutBlock
+    {
+        public ReadoutBlock(ViSNetWeights weights, int index, int input, int inputUsed, int output, int outputUsed)
+        {
+            string name = $"readout.{index}.";
+            bool last = index == 1;
+            Input = input;
+            Output = output;
+            var vectors = new Dense(weights, input, last ? input : input + output).Add(name + "vec1_proj", 0, 0);
+            if (!last)
+                vectors.Add(name + "vec2_proj", 0, input);
+            Vectors = vectors.Pack(out VectorsT);
+            Hidden = new Dense(weights, 2 * input, input).AddInputs(name + "update.0.weight", 0, inputUsed, 0, 0)
+                .AddInputs(name + "update.0.weight", inputUsed, inputUsed, input, 0).AddBias(name + "update.0.bias", 0, inputUsed, 0)
+                .Pack(out HiddenT);
+            var final = new Dense(weights, input, last ? output : 2 * output).AddOutputs(name + "update.2", 0, outputUsed, 0, 0);
+            if (!last)
+                final.AddOutputs(name + "update.2", outputUsed, outputUsed, 0, output);
+            Final = final.Pack(out FinalT);
+        }
+
+        public readonly int Input, Output;
+        public readonly PackedMatrix<T, V> Vectors, VectorsT, Hidden, HiddenT, Final, FinalT;
+    }
+
+    /// <summary>Assembles a matrix [inner, columns] from PyTorch's [outputs, inputs] tensors.</summary>
+    private sealed class Dense(ViSNetWeights weights, int inner, int columns)
+    {
+        private readonly T[] _matrix = new T[inner * columns];
+        private readonly T[] _bias = new T[columns];
+
+        /// <summary>A whole linear layer (weight, and bias if the file has one), its inputs from row, its outputs from column.</summary>
+        public Dense Add(string layer, int row, int column) =>
+            AddOutputs(layer, 0, weights.Size(layer + ".weight").Outputs, row, column);
+
+        /// <summary>Some outputs of a linear layer.</summary>
+        public Dense AddOutputs(string layer, int firstOutput, int count, int row, int column)
+        {
+            var (_, inputs) = weights.Size(layer + ".weight");
+            var values = weights[layer + ".weight"];
+            for (int o = 0; o < count; o++)
+                for (int i = 0; i < inputs; i++)
+                    _matrix[(row + i) * columns + column + o] = T.CreateTruncating(values[(firstOutput + o) * inputs + i]);
+            return weights.Has(layer + ".bias") ? AddBias(layer + ".bias", firstOutput, count, column) : this;
+        }
+
+        /// <summary>All outputs of a matrix for some of its inputs, without bias.</summary>
+        public Dense AddInputs(string tensor, int firstInput, int count, int row, int column)
+        {
+            var (outputs, inputs) = weights.Size(tensor);
+            var values = weights[tensor];
+            for (int o = 0; o < outputs; o++)
+                for (int i = 0; i < count; i++)
+                    _matrix[(row + i) * columns + column + o] = T.CreateTruncating(values[o * inputs + firstInput + i]);
+            return this;
+        }
+
+        public Dense AddBias(string tensor, int first, int count, int column)
+        {
+            for (int o = 0; o < count; o++)
+                _bias[column + o] = T.CreateTruncating(weights[tensor][first + o]);
+            return this;
+        }
+
+        /// <summary>The matrix and, for gradients, its transpose without bias.</summary>
+        public PackedMatrix<T, V> Pack(out PackedMatrix<T, V> transposed)
+        {
+            var turned = new T[_matrix.Length];
+            for (int r = 0; r < inner; r++)
+                for (int c = 0; c < columns; c++)
+                    turned[c * inner + r] = _matrix[r * columns + c];
+            transposed = new PackedMatrix<T, V>(columns, inner, turned, default);
+            return new PackedMatrix<T, V>(inner, columns, _matrix, _bias);
+        }
+    }
+}
