@@ -15,6 +15,12 @@ from .hostterms import HostTerms
 from .region import RegionArrays
 
 
+def checkScheme(scheme: str) -> None:
+    """Raises InvalidArgumentError unless a scheme exists."""
+    if scheme not in abi.SCHEMES:
+        raise InvalidArgumentError(f"scheme '{scheme}' is unknown: use one of {', '.join(abi.SCHEMES)}")
+
+
 class Model:
     """A potential: a shipped model, a model file, or a built-in potential. Immutable; may be shared by threads.
 
@@ -93,8 +99,7 @@ class CoreSystem:
     """
 
     def __init__(self, model: Model, arrays: RegionArrays, scheme: str = "whole", terms: Optional[HostTerms] = None):
-        if scheme not in abi.SCHEMES:
-            raise InvalidArgumentError(f"scheme '{scheme}' is unknown: use one of {', '.join(abi.SCHEMES)}")
+        checkScheme(scheme)
         core = library.core()
         names, numbers, chains = zip(*arrays.residues)
         host = terms.struct() if terms is not None else None

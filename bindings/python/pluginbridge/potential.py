@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Iterable, Optional, Union
 
 from . import constraints
-from .core import CoreSystem, Model
+from .core import CoreSystem, Model, checkScheme
 from .errors import ForceFieldMismatchError, InvalidArgumentError, UnsupportedError
 from .evaluator import checkPrecision
 from .forcexml import DEFAULT_LAMBDA_NAME, createForce, ourForces
@@ -52,6 +52,7 @@ class FragmentPotential:
 
     def __init__(self, model: Union[str, os.PathLike] = "visnet-gfn2", scheme: str = "whole",
                  precision: str = "single", threads: Optional[int] = None, lambda_name: Optional[str] = None):
+        checkScheme(scheme)
         self.model = Model(model)
         self.scheme = scheme
         self.precision = precision

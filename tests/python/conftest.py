@@ -1,0 +1,89 @@
+"""Where the built package, the structures and the models are; what has not been built is skipped, with the reason."""
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+STAGED = Path(os.environ.get("PLUGINBRIDGE_PYTHON_PACKAGE", ROOT / "build" / "python"))
+FIXTURE_MODEL = ROOT / "tests" / "fixtures" / "visnet" / "small.safetensors"
+
+sys.path[:0] = [str(HERE), str(STAGED)]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than a few seconds; leave out with -m 'not slow'")
+
+
+@pytest.fixture(scope="session")
+def pb():
+    """The staged package, its core library loaded."""
+    if not (STAGED / "pluginbridge" / "lib" / "libpluginbridge.so").is_file():
+        pytest.skip(f"the package is not staged in {STAGED}: run make")
+    import pluginbridge
+
+    pluginbridge.version()
+    return pluginbridge
+
+
+@pytest.fixture(scope="session")
+def plugin(pb):
+    """The package with the OpenMM plugin loaded."""
+    pytest.importorskip("openmm")
+    if not list((STAGED / "pluginbridge" / "lib" / "plugins").glob("*.so")):
+        pytest.skip("the OpenMM plugin is not built: run make")
+    pb.loadOpenMMPlugin()
+    return pb
+
+
+@pytest.fixture(scope="session")
+def network():
+    """A network with random weights: whatever does not depend on training is tested with it."""
+    if not FIXTURE_MODEL.is_file():
+        pytest.skip(f"{FIXTURE_MODEL} is missing: run training/make_parity_fixtures.py")
+    return str(FIXTURE_MODEL)
+
+
+@pytest.fixture(scope="session")
+def trained(pb):
+    """Name of the shipped network."""
+    if "visnet-gfn2" not in pb.models():
+        pytest.skip("the model visnet-gfn2 is not in the staged package")
+    return "visnet-gfn2"
+
+
+@pytest.fixture(scope="session")
+def gfn2(pb):
+    """Name of the GFN2-xTB potential."""
+    if not pb.hasFeature("gfn2-xtb"):
+        pytest.skip("libxtb is not installed")
+    return "gfn2-xtb"
+
+
+def _read(path):
+    app = pytest.importorskip("openmm.app")
+    return app.PDBFile(str(path))
+
+
+@pytest.fixture(scope="session")
+def alanine():
+    """ACE-ALA-NME, 22 atoms (PDBFile)."""
+    return _read(HERE / "structures" / "capped_alanine.pdb")
+
+
+@pytest.fixture(scope="session")
+def pentapeptide():
+    """ACE-ALA-LYS-PRO-SER-GLU-NME (PDBFile)."""
+    return _read(HERE / "structures" / "capped_pentapeptide.pdb")
+
+
+@pytest.fixture(scope="session")
+def chignolin():
+    """GYDPETGTWG with charged termini, 138 atoms (PDBFile)."""
+    return _read(ROOT / "examples" / "gydpetgtwg.pdb")

@@ -1,0 +1,118 @@
+#!/usr/bin/python3
+"""Does the total energy of capped alanine in vacuo stay where it is? Verlet, no thermostat, no constraints.
+
+    PYTHONPATH=build/python /usr/bin/python3 tests/python/nve_drift.py                # 100 ps, three seeds; hours
+    PYTHONPATH=build/python /usr/bin/python3 tests/python/nve_drift.py --ps 5 --seeds 1
+
+For each seed: the network in double and in single precision, and plain ff14SB as control, from the same start. Reported
+are the slope of a straight line through the total energy, with its standard error from blocks, the fluctuation about
+the line, and how much smaller the fluctuation is at half the time step: 4 where the force is the gradient of the
+energy, since Verlet is of second order.
+"""
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import openmm
+from openmm import app, unit
+
+HERE = Path(__file__).resolve().parent
+KT = 300 * unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
+
+
+def thermalised(system, positions, seed, picoseconds=2.0):
+    """Positions and velocities after a Langevin run at 300 K."""
+    integrator = openmm.LangevinMiddleIntegrator(300, 5, 0.0005)
+    integrator.setRandomNumberSeed(seed)
+    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
+    context.setPositions(positions)
+    openmm.LocalEnergyMinimizer.minimize(context, 10, 100)
+    context.setVelocitiesToTemperature(300, seed)
+    integrator.step(round(picoseconds / 0.0005))
+    state = context.getState(getPositions=True, getVelocities=True)
+    return state.getPositions(), state.getVelocities()
+
+
+def run(system, start, femtoseconds, picoseconds, every=10, progress=None):
+    """Total energy (kJ/mol) at times (ps) along an NVE run."""
+    context = openmm.Context(system, openmm.VerletIntegrator(femtoseconds / 1000),
+                             openmm.Platform.getPlatformByName("Reference"))
+    context.setPositions(start[0])
+    context.setVelocities(start[1])
+    times, energies = [], []
+    for _ in range(round(picoseconds / (femtoseconds / 1000) / every)):
+        context.getIntegrator().step(every)
+        state = context.getState(getEnergy=True)
+        times.append(state.getTime()._value)
+        energies.append((state.getPotentialEnergy() + state.getKineticEnergy())._value)
+        if progress:
+            progress()
+    return np.array(times), np.array(energies)
+
+
+def summarize(times, energies, atoms, blocks=10):
+    """Slope (kJ/mol/ps an atom, and kT/ns an atom), its standard error, fluctuation (kJ/mol)."""
+    slope, offset = np.polyfit(times, energies, 1)
+    means = [(t.mean(), e.mean()) for t, e in zip(np.array_split(times, blocks), np.array_split(energies, blocks))]
+    t, e = np.array(means).T
+    residual = e - np.polyval(np.polyfit(t, e, 1), t)
+    error = np.sqrt((residual**2).sum() / (blocks - 2) / ((t - t.mean())**2).sum())
+    return dict(drift=slope / atoms, driftError=error / atoms, drift_kT_per_ns=slope / atoms * 1000 / KT,
+                fluctuation=float((energies - slope * times - offset).std()))
+
+
+def systems(pb, topology, model, scheme):
+    """The Systems compared, by name."""
+    return {
+        f"{model} double": pb.FragmentPotential(model, scheme, "double").createSystem(topology, removeCMMotion=False),
+        f"{model} single": pb.FragmentPotential(model, scheme, "single").createSystem(topology, removeCMMotion=False),
+        "ff14SB (control)": app.ForceField("amber14/protein.ff14SB.xml").createSystem(topology, removeCMMotion=False),
+    }
+
+
+def main():
+    import pluginbridge
+    from tqdm import tqdm
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="visnet-gfn2")
+    parser.add_argument("--scheme", default="whole")
+    parser.add_argument("--ps", type=float, default=100)
+    parser.add_argument("--dt", type=float, default=0.5, help="fs")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--pdb", default=str(HERE / "structures" / "capped_alanine.pdb"))
+    parser.add_argument("--json", help="file for the results")
+    options = parser.parse_args()
+
+    pdb = app.PDBFile(options.pdb)
+    atoms = pdb.topology.getNumAtoms()
+    compared = systems(pluginbridge, pdb.topology, options.model, options.scheme)
+    results = []
+    print(f"{options.ps:g} ps NVE at {options.dt:g} fs, {atoms} atoms, scheme {options.scheme}")
+    print(f"{'':26}{'seed':>5} {'drift, kJ/mol/ps/atom':>26} {'kT/ns/atom':>11} {'fluctuation, kJ/mol':>20} "
+          f"{'at dt/2':>8} {'ratio':>6} {'ms/step':>8}")
+    for seed in range(1, options.seeds + 1):
+        start = thermalised(compared["ff14SB (control)"], pdb.positions, seed)
+        for name, system in compared.items():
+            steps = round(options.ps * 1000 / options.dt)
+            with tqdm(total=steps, leave=False, desc=f"{name}, seed {seed}") as bar:
+                begin = time.time()
+                summary = summarize(*run(system, start, options.dt, options.ps, progress=lambda: bar.update(10)), atoms)
+                milliseconds = (time.time() - begin) / steps * 1000
+            # the fluctuation at both steps over the same stretch of time
+            stretch = min(options.ps, 5.0)
+            coarse, fine = (summarize(*run(system, start, dt, stretch, every), atoms)["fluctuation"]
+                            for dt, every in ((options.dt, 5), (options.dt / 2, 10)))
+            summary.update(system=name, seed=seed, ratio=coarse / fine, fluctuationHalfStep=fine, msPerStep=milliseconds)
+            results.append(summary)
+            print(f"{name:26}{seed:5d} {summary['drift']:14.2e} +- {summary['driftError']:8.1e} "
+                  f"{summary['drift_kT_per_ns']:11.2e} {summary['fluctuation']:20.4f} {fine:8.4f} "
+                  f"{summary['ratio']:6.2f} {milliseconds:8.2f}", flush=True)
+    if options.json:
+        Path(options.json).write_text(json.dumps(dict(options=vars(options), results=results), indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The examples run as a user would run them, and say what is wrong where something is."""
+import csv
+import os
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT, STAGED
+
+EXAMPLES = ROOT / "examples"
+
+
+def call(script, *arguments, timeout=600):
+    environment = {**os.environ, "PYTHONPATH": str(STAGED)}
+    return subprocess.run([sys.executable, str(EXAMPLES / script), *map(str, arguments)], env=environment,
+                          capture_output=True, text=True, timeout=timeout)
+
+
+def rows(path):
+    with open(path) as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_chignolin_in_water(plugin, trained, tmp_path):
+    short = ["--out", tmp_path, "--report", 2, "--equilibrate", 20, "--padding", 0.5]
+    result = call("chignolin_in_water.py", "--steps", 20, *short)
+    assert result.returncode == 0, result.stderr
+    for name in ("trajectory.dcd", "log.csv", "plot.png", "checkpoint.chk", "system.xml", "topology.pdb"):
+        assert (tmp_path / name).stat().st_size > 0
+        assert name in result.stdout or name in ("system.xml", "topology.pdb")
+    assert "20 steps" in result.stdout and "138 protein atoms" in result.stdout and "ns/day" in result.stderr
+    log = rows(tmp_path / "log.csv")
+    assert [int(row["step"]) for row in log] == list(range(2, 21, 2))
+    assert all(100 < float(row["temperature_K"]) < 500 for row in log)
+    assert all(float(row["correction_kJ_mol"]) != 0 for row in log)
+
+    result = call("chignolin_in_water.py", "--steps", 10, "--resume", *short)
+    assert result.returncode == 0, result.stderr
+    log = rows(tmp_path / "log.csv")
+    assert [int(row["step"]) for row in log] == list(range(2, 31, 2))
+    assert all(abs(float(row["time_ps"]) - int(row["step"]) / 1000) < 1e-6 for row in log)
+    mdtraj = pytest.importorskip("mdtraj")
+    trajectory = mdtraj.load(str(tmp_path / "trajectory.dcd"), top=str(tmp_path / "topology.pdb"))
+    assert len(trajectory) == 3
+    assert abs(trajectory.xyz).max() < 50
+
+
+@pytest.mark.slow
+def test_minimal_example(plugin, trained):
+    result = call("minimal.py")
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.strip().splitlines()) == 11
+
+
+def test_an_unknown_model_is_one_line(pb, tmp_path):
+    result = call("chignolin_in_water.py", "--model", "no-such-model", "--out", tmp_path)
+    assert result.returncode != 0
+    assert "no-such-model" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_resume_without_a_checkpoint_is_one_line(pb, trained, tmp_path):
+    result = call("chignolin_in_water.py", "--resume", "--out", tmp_path)
+    assert result.returncode != 0
+    assert "checkpoint.chk" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_the_peptide_is_a_hairpin(chignolin):
+    """The shipped structure: sequence, and the hydrogen bonds on both sides of the turn."""
+    import numpy as np
+
+    residues = [r.name for r in chignolin.topology.residues()]
+    assert residues == "GLY TYR ASP PRO GLU THR GLY THR TRP GLY".split()
+    atoms = {(int(a.residue.id), a.name): a.index for a in chignolin.topology.atoms()}
+    positions = chignolin.getPositions(asNumpy=True)._value
+    for donor, acceptor in (((3, "N"), (8, "O")), ((7, "N"), (3, "O"))):
+        assert np.linalg.norm(positions[atoms[donor]] - positions[atoms[acceptor]]) < 0.38

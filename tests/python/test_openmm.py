@@ -1,0 +1,277 @@
+"""The force inside OpenMM: platforms, groups, lambda, XML, checkpoints, barostat, virtual sites, errors."""
+import copy
+
+import numpy as np
+import pytest
+
+openmm = pytest.importorskip("openmm")
+import hosts  # noqa: E402
+from openmm import app, unit  # noqa: E402
+
+LAMBDA = "FragmentedPotentialForce_lambda"
+PLATFORMS = ["Reference", "CPU"]
+
+
+@pytest.fixture(scope="module")
+def solvated(alanine):
+    return hosts.solvated(alanine)
+
+
+@pytest.fixture(scope="module")
+def mixed(plugin, network, solvated):
+    """Capped alanine in water, the correction in force group 1, networks in double precision."""
+    topology, _ = solvated
+    return plugin.FragmentPotential(network, precision="double").createMixedSystem(
+        topology, hosts.solventSystem(topology), forceGroup=1, lambda_derivative=True)
+
+
+def correction(plugin, network, topology, positions):
+    return plugin.Evaluator(topology, network, precision="double").evaluate(
+        positions, topology.getPeriodicBoxVectors())
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_force_group_holds_the_correction(plugin, network, solvated, mixed, platform):
+    topology, positions = solvated
+    ctx = hosts.context(mixed, positions, platform)
+    expected = correction(plugin, network, topology, positions)
+    energy, forces = hosts.evaluate(ctx, {1})
+    # a platform keeps forces in single precision (CPU) or double (Reference)
+    assert energy == pytest.approx(expected.energy, abs=1e-6 if platform == "Reference" else 1e-3)
+    assert hosts.relativeError(forces, expected.forces) < (1e-9 if platform == "Reference" else 1e-5)
+    outside = [a.index for a in topology.atoms() if a.residue.name not in ("ACE", "ALA", "NME")]
+    assert not forces[outside].any()
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_lambda_scales_and_its_derivative(plugin, network, solvated, mixed, platform):
+    topology, positions = solvated
+    expected = correction(plugin, network, topology, positions)
+    ctx = hosts.context(mixed, positions, platform)
+    for value in (0.0, 0.3, 1.0, 1.7):
+        ctx.setParameter(LAMBDA, value)
+        assert hosts.evaluate(ctx, {1})[0] == pytest.approx(value * expected.energy, abs=1e-3)
+        derivatives = dict(ctx.getState(getParameterDerivatives=True, getEnergy=True).getEnergyParameterDerivatives())
+        assert derivatives[LAMBDA] == pytest.approx(expected.energy, abs=1e-3)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_xml_round_trip(solvated, mixed, platform):
+    _, positions = solvated
+    text = openmm.XmlSerializer.serialize(mixed)
+    again = openmm.XmlSerializer.deserialize(text)
+    assert openmm.XmlSerializer.serialize(again) == text
+    energy, forces = hosts.energyForces(mixed, positions, platform, **(
+        {"DeterministicForces": "true", "Threads": "1"} if platform == "CPU" else {}))
+    energyAgain, forcesAgain = hosts.energyForces(again, positions, platform, **(
+        {"DeterministicForces": "true", "Threads": "1"} if platform == "CPU" else {}))
+    assert energy == energyAgain and np.array_equal(forces, forcesAgain)
+
+
+def test_xml_of_another_model_is_refused(plugin, network, alanine):
+    system = plugin.FragmentPotential(network).createSystem(alanine.topology)
+    digest = plugin.Model(network).hash
+    text = openmm.XmlSerializer.serialize(system)
+    assert digest in text
+    other = openmm.XmlSerializer.deserialize(text.replace(digest, "0" * 64))
+    with pytest.raises(openmm.OpenMMException, match="hash|SHA|another"):
+        hosts.context(other, alanine.positions)
+
+
+def test_misspelt_xml_is_refused(plugin, network, alanine):
+    system = plugin.FragmentPotential(network).createSystem(alanine.topology)
+    text = openmm.XmlSerializer.serialize(system)
+    with pytest.raises(openmm.OpenMMException, match="shceme"):
+        openmm.XmlSerializer.deserialize(text.replace(' scheme="', ' shceme="'))
+
+
+def test_an_edited_host_is_refused_with_its_term(plugin, network, alanine):
+    """What Python checks on creation, the plugin checks again: a System may have been edited since."""
+    system = plugin.FragmentPotential(network).createSystem(alanine.topology)
+    nonbonded = next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
+    q, sigma, epsilon = nonbonded.getParticleParameters(8)
+    nonbonded.setParticleParameters(8, q * 1.1, sigma, epsilon)
+    with pytest.raises(openmm.OpenMMException, match="ALA 2"):
+        hosts.context(system, alanine.positions)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_nan_positions_are_an_error_not_a_crash(solvated, mixed, platform):
+    _, positions = solvated
+    broken = positions.copy()
+    broken[8] = np.nan
+    ctx = hosts.context(mixed, broken, platform)
+    with pytest.raises(openmm.OpenMMException):
+        ctx.getState(getEnergy=True, getForces=True, groups={1})
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_molecules_may_leave_the_box(plugin, network, solvated, mixed, platform):
+    topology, positions = solvated
+    vectors = np.array(topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer))
+    ctx = hosts.context(mixed, positions, platform)
+    energy, forces = hosts.evaluate(ctx, {1})
+    shifts = np.zeros_like(positions)
+    shifts[:22] = np.random.default_rng(3).integers(-1, 2, (22, 3)) @ vectors
+    ctx.setPositions(positions + shifts)
+    moved, movedForces = hosts.evaluate(ctx, {1})
+    tolerance = 1e-6 if platform == "Reference" else 1e-2
+    assert moved == pytest.approx(energy, abs=tolerance)
+    assert hosts.relativeError(movedForces, forces) < 1e-4
+
+
+def test_two_contexts_do_not_disturb_each_other(solvated, mixed):
+    _, positions = solvated
+    other = positions.copy()
+    other[:22] += 0.003 * np.random.default_rng(4).normal(size=(22, 3))
+    alone = [hosts.energyForces(mixed, x)[0] for x in (positions, other)]
+    one, two = hosts.context(mixed, positions), hosts.context(mixed, other)
+    for _ in range(3):
+        assert [hosts.evaluate(one)[0], hosts.evaluate(two)[0]] == alone
+    two.setParameter(LAMBDA, 0)
+    assert hosts.evaluate(one)[0] == alone[0]
+    del one
+    two.setParameter(LAMBDA, 1)
+    assert hosts.evaluate(two)[0] == alone[1]
+
+
+def test_reinitialize_keeps_state(solvated, mixed):
+    _, positions = solvated
+    ctx = hosts.context(mixed, positions)
+    energy = hosts.evaluate(ctx)[0]
+    ctx.reinitialize(preserveState=True)
+    assert hosts.evaluate(ctx)[0] == energy
+
+
+def test_checkpoint_goes_on_the_same_way(plugin, network, alanine):
+    system = plugin.FragmentPotential(network).createSystem(alanine.topology, constraints=app.HBonds)
+
+    def start():
+        integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.001)
+        integrator.setRandomNumberSeed(7)
+        ctx = hosts.context(system, alanine.positions, integrator=integrator)
+        ctx.setVelocitiesToTemperature(300, 5)
+        return ctx, integrator
+
+    ctx, integrator = start()
+    integrator.step(5)
+    checkpoint = ctx.createCheckpoint()
+    integrator.step(5)
+    expected = ctx.getState(getPositions=True).getPositions(asNumpy=True)._value
+    ctx, integrator = start()
+    ctx.loadCheckpoint(checkpoint)
+    integrator.step(5)
+    assert np.array_equal(ctx.getState(getPositions=True).getPositions(asNumpy=True)._value, expected)
+
+
+def test_minimiser_goes_down_quickly(plugin, network, alanine):
+    import time
+
+    system = plugin.FragmentPotential(network).createSystem(alanine.topology)
+    ctx = hosts.context(system, alanine.positions)
+    before, forces = hosts.evaluate(ctx)
+    start = time.time()
+    openmm.LocalEnergyMinimizer.minimize(ctx, 10, 100)
+    after, forcesAfter = hosts.evaluate(ctx)
+    assert after < before and np.abs(forcesAfter).max() < np.abs(forces).max()
+    assert time.time() - start < 30
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_barostat(plugin, network, solvated, mixed, platform):
+    """Volume moves scale the box and the molecules' centres; the correction does not change when they are rejected."""
+    topology, positions = solvated
+    system = copy.deepcopy(mixed)
+    barostat = openmm.MonteCarloBarostat(1 * unit.bar, 300 * unit.kelvin, 1)
+    barostat.setRandomNumberSeed(11)
+    system.addForce(barostat)
+    integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.0005)
+    ctx = hosts.context(system, positions, platform, integrator=integrator)
+    ctx.setParameter(LAMBDA, 0)
+    openmm.LocalEnergyMinimizer.minimize(ctx, 10, 50)
+    ctx.setParameter(LAMBDA, 1)
+    openmm.LocalEnergyMinimizer.minimize(ctx, 10, 20)
+    ctx.setVelocitiesToTemperature(300, 2)
+    before = ctx.getState().getPeriodicBoxVolume()
+    integrator.step(20)
+    state = ctx.getState(getPositions=True, getEnergy=True)
+    assert state.getPeriodicBoxVolume() != before
+    box = np.array(state.getPeriodicBoxVectors().value_in_unit(unit.nanometer))
+    expected = plugin.Evaluator(topology, network, precision="double").evaluate(state.getPositions(), box)
+    assert hosts.evaluate(ctx, {1})[0] == pytest.approx(expected.energy, abs=1e-2)
+
+
+def test_virtual_sites_are_untouched(plugin, network, alanine):
+    topology, positions = hosts.solvated(alanine, "tip4pew")
+    host = hosts.solventSystem(topology, "tip4pew")
+    mixed = plugin.FragmentPotential(network, precision="double").createMixedSystem(topology, host, forceGroup=1)
+    sites = [i for i in range(host.getNumParticles()) if host.isVirtualSite(i)]
+    assert sites and sites == [i for i in range(mixed.getNumParticles()) if mixed.isVirtualSite(i)]
+    ctx = hosts.context(mixed, positions)
+    ctx.computeVirtualSites()
+    expected = correction(plugin, network, topology, positions)
+    assert hosts.evaluate(ctx, {1})[0] == pytest.approx(expected.energy, abs=1e-6)
+    ctx.getIntegrator().step(2)
+    assert np.isfinite(hosts.evaluate(ctx)[0])
+
+
+def test_inside_a_custom_cv_force(plugin, network, alanine):
+    """Our force as a collective variable: the host can do with the correction what it likes."""
+    positions = alanine.getPositions(asNumpy=True)._value
+    plain = plugin.FragmentPotential(network, precision="double").createSystem(alanine.topology, forceGroup=1)
+    energy, forces = hosts.evaluate(hosts.context(plain, positions), {1})
+    ours = copy.deepcopy(plain.getForce(plain.getNumForces() - 1))
+    system = hosts.vacuumSystem(alanine.topology)
+    outer = openmm.CustomCVForce("0.5*delta")
+    outer.addCollectiveVariable("delta", ours)
+    outer.setForceGroup(2)
+    system.addForce(outer)
+    try:
+        ctx = hosts.context(system, positions)
+    except openmm.OpenMMException as error:
+        # the inner System holds our force alone: no force field to compare with
+        assert "ff14" in str(error).lower() or "nonbonded" in str(error).lower(), error
+        return
+    half, halfForces = hosts.evaluate(ctx, {2})
+    assert half == pytest.approx(0.5 * energy, abs=1e-6)
+    assert hosts.relativeError(halfForces, 0.5 * forces) < 1e-9
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_multiple_time_steps(plugin, network, alanine, platform):
+    """The correction every second step, the host every step: stable and at the right temperature scale."""
+    system = plugin.FragmentPotential("ff14sb").createSystem(alanine.topology, forceGroup=1)
+    integrator = openmm.MTSIntegrator(0.001, [(1, 1), (0, 2)])
+    ctx = hosts.context(system, alanine.positions, platform, integrator=integrator)
+    reference = openmm.VerletIntegrator(0.0005)
+    ctx.setVelocitiesToTemperature(300, 3)
+    velocities = ctx.getState(getVelocities=True).getVelocities()
+    integrator.step(20)
+    plain = hosts.context(hosts.vacuumSystem(alanine.topology), alanine.positions, platform, integrator=openmm.MTSIntegrator(0.001, [(0, 2)]))
+    plain.setVelocities(velocities)
+    plain.getIntegrator().step(20)
+    a, b = (c.getState(getPositions=True).getPositions(asNumpy=True)._value for c in (ctx, plain))
+    assert np.abs(a - b).max() < 1e-5
+    del reference
+
+
+def test_the_gil_is_not_held_up(plugin, network, alanine):
+    """Two Python threads, a Context each, step at the same time."""
+    import threading
+
+    system = plugin.FragmentPotential(network, threads=1).createSystem(alanine.topology)
+    failures = []
+
+    def work():
+        try:
+            ctx = hosts.context(system, alanine.positions)
+            ctx.getIntegrator().step(20)
+        except Exception as error:  # reported below
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not failures and not any(thread.is_alive() for thread in threads)
