@@ -149,6 +149,118 @@ void silu_second(int64_t n, const T *__restrict x, const T *__restrict g, const 
     }
 }
 
+// silu'(x) and silu''(x) from x and its sigmoid s
+template <class T> T silu1(T x, T s) { return s * (T(1) + x * (T(1) - s)); }
+template <class T> T silu2(T x, T s) { return s * (T(1) - s) * (T(2) + x * (T(1) - T(2) * s)); }
+
+// out[e] = silu(x[e]) * w[atom[e]]; a null `atom` stands for w[e]
+template <class T>
+void silu_mul(int64_t edges, int64_t h, const T *__restrict x, const T *__restrict w, Index atom, T *__restrict out) {
+    for (int64_t e = 0; e < edges; e++) {
+        const T *a = x + e * h, *b = w + (atom ? atom[e] : e) * h;
+        T *o = out + e * h;
+        for (int64_t c = 0; c < h; c++) o[c] = a[c] * sigmoid(a[c]) * b[c];
+    }
+}
+
+// gx[e] = g w silu'(x), gw[n] = sum over n's slots of g silu(x); a null `first` stands for rows = edges
+template <class T>
+void silu_mul_gradient(int64_t rows, int64_t h, const T *__restrict x, const T *__restrict w, const T *__restrict g,
+                       Index first, Index edge, T *__restrict gx, T *__restrict gw) {
+    for (int64_t n = 0; n < rows; n++) {
+        const T *b = w + n * h;
+        T *o = gw + n * h;
+        for (int64_t c = 0; c < h; c++) o[c] = 0;
+        const int64_t begin = first ? first[n] : n, end = first ? first[n + 1] : n + 1;
+        for (int64_t k = begin; k < end; k++) {
+            const int64_t e = (edge ? edge[k] : k) * h;
+            for (int64_t c = 0; c < h; c++) {
+                const T X = x[e + c], s = sigmoid(X), G = g[e + c];
+                gx[e + c] = G * b[c] * silu1(X, s);
+                o[c] += G * X * s;
+            }
+        }
+    }
+}
+
+// Derivatives of silu_mul_gradient for incoming hx [edges], hw [rows]
+template <class T>
+void silu_mul_second(int64_t rows, int64_t h, const T *__restrict x, const T *__restrict w, const T *__restrict g,
+                     const T *__restrict hx, const T *__restrict hw, Index first, Index edge, T *__restrict dx,
+                     T *__restrict dw, T *__restrict dg) {
+    for (int64_t n = 0; n < rows; n++) {
+        const T *b = w + n * h, *q = hw + n * h;
+        T *o = dw + n * h;
+        for (int64_t c = 0; c < h; c++) o[c] = 0;
+        const int64_t begin = first ? first[n] : n, end = first ? first[n + 1] : n + 1;
+        for (int64_t k = begin; k < end; k++) {
+            const int64_t e = (edge ? edge[k] : k) * h;
+            for (int64_t c = 0; c < h; c++) {
+                const T X = x[e + c], s = sigmoid(X), G = g[e + c], P = hx[e + c], f1 = silu1(X, s);
+                dx[e + c] = G * (b[c] * silu2(X, s) * P + f1 * q[c]);
+                dg[e + c] = b[c] * f1 * P + X * s * q[c];
+                o[c] += G * f1 * P;
+            }
+        }
+    }
+}
+
+// out[e] = silu(x[e]) * c[e], one factor per edge
+template <class T>
+void silu_scale(int64_t edges, int64_t h, const T *__restrict x, const T *__restrict f, T *__restrict out) {
+    for (int64_t e = 0; e < edges; e++)
+        for (int64_t c = e * h; c < (e + 1) * h; c++) out[c] = x[c] * sigmoid(x[c]) * f[e];
+}
+
+// gx = g f silu'(x), gf[e] = g . silu(x)
+template <class T>
+void silu_scale_gradient(int64_t edges, int64_t h, const T *__restrict x, const T *__restrict f,
+                         const T *__restrict g, T *__restrict gx, T *__restrict gf) {
+    for (int64_t e = 0; e < edges; e++) {
+        T sum = 0;
+        for (int64_t c = e * h; c < (e + 1) * h; c++) {
+            const T s = sigmoid(x[c]);
+            gx[c] = g[c] * f[e] * silu1(x[c], s);
+            sum += g[c] * x[c] * s;
+        }
+        gf[e] = sum;
+    }
+}
+
+// Derivatives of silu_scale_gradient for incoming hx [edges, h], hf [edges]
+template <class T>
+void silu_scale_second(int64_t edges, int64_t h, const T *__restrict x, const T *__restrict f,
+                       const T *__restrict g, const T *__restrict hx, const T *__restrict hf, T *__restrict dx,
+                       T *__restrict df, T *__restrict dg) {
+    for (int64_t e = 0; e < edges; e++) {
+        T sum = 0;
+        for (int64_t c = e * h; c < (e + 1) * h; c++) {
+            const T s = sigmoid(x[c]), f1 = silu1(x[c], s);
+            dx[c] = g[c] * (f[e] * silu2(x[c], s) * hx[c] + f1 * hf[e]);
+            dg[c] = f[e] * f1 * hx[c] + x[c] * s * hf[e];
+            sum += g[c] * f1 * hx[c];
+        }
+        df[e] = sum;
+    }
+}
+
+// out[k] = x[k] * a[k] for blocks k (an edge's head) of `width` channels with one factor each
+template <class T>
+void block_mul(int64_t blocks, int64_t width, const T *__restrict x, const T *__restrict a, T *__restrict out) {
+    for (int64_t k = 0; k < blocks; k++)
+        for (int64_t c = k * width; c < (k + 1) * width; c++) out[c] = x[c] * a[k];
+}
+
+// out[k] = x[k] . y[k]
+template <class T>
+void block_dot(int64_t blocks, int64_t width, const T *__restrict x, const T *__restrict y, T *__restrict out) {
+    for (int64_t k = 0; k < blocks; k++) {
+        T sum = 0;
+        for (int64_t c = k * width; c < (k + 1) * width; c++) sum += x[c] * y[c];
+        out[k] = sum;
+    }
+}
+
 } // namespace
 
 #define EXPORT(T, SUFFIX)                                                                                        \
@@ -177,6 +289,33 @@ void silu_second(int64_t n, const T *__restrict x, const T *__restrict g, const 
     }                                                                                                            \
     void direction_gradient_##SUFFIX(int64_t e, int64_t h, const T *a, const T *y, Index atom, T *out) {         \
         direction_gradient(e, h, a, y, atom, out);                                                               \
+    }                                                                                                            \
+    void silu_mul_##SUFFIX(int64_t e, int64_t h, const T *x, const T *w, Index atom, T *out) {                   \
+        silu_mul(e, h, x, w, atom, out);                                                                         \
+    }                                                                                                            \
+    void silu_mul_gradient_##SUFFIX(int64_t n, int64_t h, const T *x, const T *w, const T *g, Index first,       \
+                                    Index edge, T *gx, T *gw) {                                                  \
+        silu_mul_gradient(n, h, x, w, g, first, edge, gx, gw);                                                   \
+    }                                                                                                            \
+    void silu_mul_second_##SUFFIX(int64_t n, int64_t h, const T *x, const T *w, const T *g, const T *hx,         \
+                                  const T *hw, Index first, Index edge, T *dx, T *dw, T *dg) {                   \
+        silu_mul_second(n, h, x, w, g, hx, hw, first, edge, dx, dw, dg);                                         \
+    }                                                                                                            \
+    void silu_scale_##SUFFIX(int64_t e, int64_t h, const T *x, const T *f, T *out) {                             \
+        silu_scale(e, h, x, f, out);                                                                             \
+    }                                                                                                            \
+    void silu_scale_gradient_##SUFFIX(int64_t e, int64_t h, const T *x, const T *f, const T *g, T *gx, T *gf) {  \
+        silu_scale_gradient(e, h, x, f, g, gx, gf);                                                              \
+    }                                                                                                            \
+    void silu_scale_second_##SUFFIX(int64_t e, int64_t h, const T *x, const T *f, const T *g, const T *hx,       \
+                                    const T *hf, T *dx, T *df, T *dg) {                                          \
+        silu_scale_second(e, h, x, f, g, hx, hf, dx, df, dg);                                                    \
+    }                                                                                                            \
+    void block_mul_##SUFFIX(int64_t k, int64_t width, const T *x, const T *a, T *out) {                          \
+        block_mul(k, width, x, a, out);                                                                          \
+    }                                                                                                            \
+    void block_dot_##SUFFIX(int64_t k, int64_t width, const T *x, const T *y, T *out) {                          \
+        block_dot(k, width, x, y, out);                                                                          \
     }                                                                                                            \
     void silu_##SUFFIX(int64_t n, const T *x, T *out) { silu(n, x, out); }                                       \
     void silu_gradient_##SUFFIX(int64_t n, const T *x, const T *g, T *out) { silu_gradient(n, x, g, out); }      \

@@ -109,3 +109,46 @@ def silu_second(x: Tensor, g: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     """(h g silu''(x), h silu'(x))."""
     out = tuple(torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(2))
     return _call("silu_second", out, (x.numel(),), x, g, h)
+
+
+def silu_mul(x: Tensor, w: Tensor, atom: Tensor | None) -> Tensor:
+    """silu(x[e]) * w[atom[e]], or * w[e] without `atom`."""
+    return _call("silu_mul", x.new_empty(x.shape), x.shape, x, w, atom)
+
+
+def silu_mul_gradient(x: Tensor, w: Tensor, g: Tensor, first: Tensor | None, edge: Tensor | None):
+    """(g w silu'(x) [E, H], the sum of g silu(x) over each row's edges)."""
+    return _call("silu_mul_gradient", (x.new_empty(x.shape), w.new_empty(w.shape)), w.shape, x, w, g, first, edge)
+
+
+def silu_mul_second(x: Tensor, w: Tensor, g: Tensor, hx: Tensor, hw: Tensor, first: Tensor | None,
+                    edge: Tensor | None):
+    """Derivatives of silu_mul_gradient with respect to x, w, g."""
+    out = (x.new_empty(x.shape), w.new_empty(w.shape), x.new_empty(x.shape))
+    return _call("silu_mul_second", out, w.shape, x, w, g, hx, hw, first, edge)
+
+
+def silu_scale(x: Tensor, f: Tensor) -> Tensor:
+    """silu(x[e]) * f[e], one factor per edge."""
+    return _call("silu_scale", x.new_empty(x.shape), x.shape, x, f)
+
+
+def silu_scale_gradient(x: Tensor, f: Tensor, g: Tensor):
+    """(g f silu'(x), g . silu(x))."""
+    return _call("silu_scale_gradient", (x.new_empty(x.shape), f.new_empty(f.shape)), x.shape, x, f, g)
+
+
+def silu_scale_second(x: Tensor, f: Tensor, g: Tensor, hx: Tensor, hf: Tensor):
+    """Derivatives of silu_scale_gradient with respect to x, f, g."""
+    out = (x.new_empty(x.shape), f.new_empty(f.shape), x.new_empty(x.shape))
+    return _call("silu_scale_second", out, x.shape, x, f, g, hx, hf)
+
+
+def block_mul(x: Tensor, a: Tensor) -> Tensor:
+    """x [E, H] with each of the H / A wide blocks times its factor of a [E, A]."""
+    return _call("block_mul", x.new_empty(x.shape), (a.numel(), x.shape[1] // a.shape[1]), x, a)
+
+
+def block_dot(x: Tensor, y: Tensor, blocks: int) -> Tensor:
+    """Dot products of the `blocks` blocks of the rows of x and y, [E, blocks]."""
+    return _call("block_dot", x.new_empty(x.shape[0], blocks), (x.shape[0] * blocks, x.shape[1] // blocks), x, y)

@@ -195,6 +195,80 @@ class _SiluGradient(Function):
         return edge_kernels.silu_second(*ctx.saved_tensors, h)
 
 
+class _SiluMul(Function):
+    """silu(x[e]) * w[atom(e)]; edges None: w[e]."""
+
+    @staticmethod
+    def forward(ctx, x, w, edges, by_source):
+        ctx.save_for_backward(x, w)
+        ctx.where = edges, by_source
+        return edge_kernels.silu_mul(x, w, None if edges is None else _atom(edges, by_source))
+
+    @staticmethod
+    def backward(ctx, g):
+        return *_SiluMulGradient.apply(*ctx.saved_tensors, g, *ctx.where), None, None
+
+
+class _SiluMulGradient(Function):
+    @staticmethod
+    def forward(ctx, x, w, g, edges, by_source):
+        ctx.save_for_backward(x, w, g)
+        ctx.rows = (None, None) if edges is None else (edges.first, _order(edges, by_source))
+        return edge_kernels.silu_mul_gradient(x, w, g, *ctx.rows)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, hx, hw):
+        return *edge_kernels.silu_mul_second(*ctx.saved_tensors, hx, hw, *ctx.rows), None, None
+
+
+class _SiluScale(Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.save_for_backward(x, factor)
+        return edge_kernels.silu_scale(x, factor)
+
+    @staticmethod
+    def backward(ctx, g):
+        return _SiluScaleGradient.apply(*ctx.saved_tensors, g)
+
+
+class _SiluScaleGradient(Function):
+    @staticmethod
+    def forward(ctx, x, factor, g):
+        ctx.save_for_backward(x, factor, g)
+        return edge_kernels.silu_scale_gradient(x, factor, g)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, hx, hf):
+        return edge_kernels.silu_scale_second(*ctx.saved_tensors, hx, hf)
+
+
+class _BlockMul(Function):
+    @staticmethod
+    def forward(ctx, x, a):
+        ctx.save_for_backward(x, a)
+        return edge_kernels.block_mul(x, a)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, a = ctx.saved_tensors
+        return _BlockMul.apply(g, a), _BlockDot.apply(g, x, a.shape[1])
+
+
+class _BlockDot(Function):
+    @staticmethod
+    def forward(ctx, x, y, blocks):
+        ctx.save_for_backward(x, y)
+        return edge_kernels.block_dot(x, y, blocks)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, y = ctx.saved_tensors
+        return _BlockMul.apply(y, g), _BlockMul.apply(x, g), None
+
+
 def gather(x: Tensor, edges: Edges, by_source: bool) -> Tensor:
     """x of each edge's source (or target) atom, [E, H] from [rows, H]."""
     if use_kernels:
@@ -243,3 +317,25 @@ def rejection_dot(a: Tensor, b: Tensor, d: Tensor, edges: Edges) -> Tensor:
 def silu(x: Tensor) -> Tensor:
     """x / (1 + exp(-x))."""
     return _Silu.apply(x) if use_kernels else F.silu(x)
+
+
+def silu_mul(x: Tensor, w: Tensor) -> Tensor:
+    """silu(x) * w, both [E, H]."""
+    return _SiluMul.apply(x, w, None, False) if use_kernels else F.silu(x) * w
+
+
+def silu_gather_mul(x: Tensor, w: Tensor, edges: Edges) -> Tensor:
+    """silu(x_ij) * w_j, [E, H] from x [E, H] and w [rows, H]."""
+    return _SiluMul.apply(x, w, edges, True) if use_kernels else F.silu(x) * w.index_select(0, edges.source)
+
+
+def silu_scale(x: Tensor, factor: Tensor) -> Tensor:
+    """silu(x_ij) * factor_ij, [E, K] from x [E, K] and factor [E]."""
+    return _SiluScale.apply(x, factor) if use_kernels else F.silu(x) * factor.unsqueeze(-1)
+
+
+def head_mul(x: Tensor, a: Tensor) -> Tensor:
+    """x [E, H] with every head's channels times the head's factor of a [E, heads]."""
+    if use_kernels:
+        return _BlockMul.apply(x, a)
+    return (x.view(len(x), a.shape[1], -1) * a.unsqueeze(-1)).view(x.shape)

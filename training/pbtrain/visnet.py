@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .edge_ops import direct_sum, gather, gather_mul, rejection_dot, silu, target_sum, vector_sum
+from .edge_ops import (direct_sum, gather, gather_mul, head_mul, rejection_dot, silu, silu_gather_mul, silu_mul,
+                       silu_scale, target_sum, vector_sum)
 from .graph import Graph, make_graph
 
 
@@ -117,32 +118,28 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, v: Tensor | None, f: Tensor, graph: Graph):
         """v None stands for v = 0, as in the first layer: terms with it are left out."""
         edges, h = graph.edges, x.shape[1]
-        envelope = graph.envelope.unsqueeze(-1)
         x = self.norm(x)
         q, key, value = self.q_proj(x), self.k_proj(x), self.v_proj(x)
-        dk, dv = silu(self.dk_proj(f)), silu(self.dv_proj(f))
 
-        # attention per head, broadcast over the head's channels
-        qk = gather_mul(q, gather_mul(key, dk, edges, by_source=True), edges, by_source=False)
-        a = silu(qk.view(-1, self.heads, h // self.heads).sum(-1)) * envelope
-        m = gather_mul(value, dv, edges, by_source=True)
-        m = (m.view(-1, self.heads, h // self.heads) * a.unsqueeze(-1)).view(-1, h)
+        # m_ij = v_j dv a_ij with the attention a_ij = silu(sum_head q_i k_j dk) C(r), one per head
+        qk = gather_mul(q, silu_gather_mul(self.dk_proj(f), key, edges), edges, by_source=False)
+        a = silu_scale(qk.view(-1, self.heads, h // self.heads).sum(-1), graph.envelope)
+        m = head_mul(silu_gather_mul(self.dv_proj(f), value, edges), a)
         o1, o2, o3 = self.o_proj(target_sum(m, edges)).chunk(3, dim=-1)
 
         # V_i = sum_j (v_j * s1 + d_ij * s2)
+        (w1, w2), (b1, b2) = self.s_proj.weight.split(h), self.s_proj.bias.split(h)
+        vectors = direct_sum(graph.direction, silu_scale(F.linear(m, w2, b2), graph.envelope), edges)
         if v is None:
-            s2 = silu(F.linear(m, self.s_proj.weight[h:], self.s_proj.bias[h:])) * envelope
-            return o3, direct_sum(graph.direction, s2, edges), None
-        s1, s2 = (silu(F.linear(m, w, b)) * envelope
-                  for w, b in zip(self.s_proj.weight.split(h), self.s_proj.bias.split(h)))
-        vectors = vector_sum(s1, v, edges) + direct_sum(graph.direction, s2, edges)
+            return o3, vectors, None
+        vectors = vectors + vector_sum(silu_scale(F.linear(m, w1, b1), graph.envelope), v, edges)
         v1, v2, v3 = self.vec_proj(v).chunk(3, dim=-1)
         dx = (v1 * v2).sum(1) * o2 + o3
         dvec = v3 * o1.unsqueeze(1) + vectors
         if self.last:
             return dx, dvec, None
         wdot = rejection_dot(self.w_trg_proj(v), self.w_src_proj(v), graph.direction, edges)
-        return dx, dvec, silu(self.f_proj(f)) * wdot
+        return dx, dvec, silu_mul(self.f_proj(f), wdot)
 
 
 class GatedBlock(nn.Module):
