@@ -129,7 +129,13 @@ class Ff14sb:
         self._start(force_field().createSystem(topology, nonbondedMethod=app.NoCutoff, removeCMMotion=False))
         return self
 
+    def charge(self) -> int:
+        """Total charge of the molecule in e."""
+        nonbonded = next(f for f in self.system.getForces() if isinstance(f, openmm.NonbondedForce))
+        return round(sum(nonbonded.getParticleParameters(i)[0]._value for i in range(nonbonded.getNumParticles())))
+
     def _start(self, system: openmm.System) -> None:
+        self.system = system
         for force in system.getForces():
             force.setForceGroup(NONBONDED_GROUP if isinstance(force, openmm.NonbondedForce) else 0)
         self.context = openmm.Context(system, openmm.VerletIntegrator(0.001),

@@ -1,0 +1,134 @@
+"""Errors of a model on held-out frames and on whole proteins, beside ff14SB's own.
+
+    PYTHONPATH=training /usr/bin/python3 -m pbtrain.evaluate models/visnet-gfn2/visnet-gfn2.safetensors \\
+        --data training/data/gfn2 --whole training/data/whole_*.h5 --json training/runs/errors.json
+
+Energies in kcal/mol, forces in kcal/mol/angstrom, per component.  "relative" energies have each
+molecule's mean error removed; "absolute" ones do not (ff14SB has no absolute energy scale, so none is given).
+Whole proteins: E = ff14SB + network on the whole protein as one graph, against whole-protein GFN2-xTB.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from .dataset import DataSet
+from .edge_ops import enable_kernels
+from .modelfile import file_hash, load_model
+from .visnet import ViSNet
+
+
+class Errors:
+    """Accumulates errors of model and ff14SB over frames."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[np.ndarray]] = defaultdict(list)
+
+    def add(self, energy_error: np.ndarray, force_error: np.ndarray, mm_energy: np.ndarray, mm_force: np.ndarray,
+            atoms: int) -> None:
+        """One molecule's frames: errors [F], [F, N, 3] of the model and, likewise, of ff14SB."""
+        self.values["force"].append(force_error.ravel())
+        self.values["mm_force"].append(mm_force.ravel())
+        self.values["absolute"].append(energy_error)
+        if len(energy_error) > 1:
+            self.values["relative"].append(energy_error - energy_error.mean())
+            self.values["mm_relative"].append(mm_energy - mm_energy.mean())
+            self.values["relative_per_atom"].append((energy_error - energy_error.mean()) / atoms)
+            self.values["mm_relative_per_atom"].append((mm_energy - mm_energy.mean()) / atoms)
+        self.values["frames"].append(np.ones(len(energy_error)))
+
+    def summary(self) -> dict[str, float]:
+        """MAE and RMSE of every quantity."""
+        result: dict[str, float] = {"frames": int(sum(map(len, self.values["frames"])))}
+        for key, parts in self.values.items():
+            if key != "frames":
+                x = np.concatenate(parts)
+                result[f"{key}_mae"], result[f"{key}_rmse"] = float(abs(x).mean()), float(np.sqrt((x * x).mean()))
+        return result
+
+
+def predictions(model: ViSNet, numbers: np.ndarray, charge: int, positions: np.ndarray, chunk: int = 8):
+    """Energies [F] and forces [F, N, 3] of frames of one molecule."""
+    types = model.types_of(numbers)
+    parts = [model.energy_forces(types, torch.from_numpy(positions[k:k + chunk]).float(), charge)
+             for k in range(0, len(positions), chunk)]
+    return (np.concatenate([e.detach().double().numpy() for e, _ in parts]),
+            np.concatenate([f.double().numpy() for _, f in parts]))
+
+
+def held_out(model: ViSNet, data: Path, max_frames: int | None) -> dict[str, dict[str, float]]:
+    """Errors on the test split, by kind (perturbed frames apart) and by residue form."""
+    test = DataSet(data, "test")
+    test.add_new()
+    groups: dict[str, Errors] = defaultdict(Errors)
+    for molecule in test.molecules.values():
+        molecule = molecule.take(slice(0, max_frames))
+        energy, forces = predictions(model, molecule.numbers, molecule.charge, molecule.positions)
+        for perturbed in (False, True):
+            keep = molecule.perturbed == perturbed
+            if not keep.any():
+                continue
+            errors = (energy[keep] - molecule.energy[keep], forces[keep] - molecule.forces[keep],
+                      molecule.energy[keep], molecule.forces[keep], len(molecule.numbers))
+            groups[molecule.kind + (", perturbed" if perturbed else "")].add(*errors)
+            if molecule.kind == "residue" and not perturbed:
+                groups[molecule.name].add(*errors)
+    return {name: groups[name].summary() for name in sorted(groups)}
+
+
+def whole_protein(model: ViSNet, path: Path) -> dict[str, float]:
+    """Errors of ff14SB + network on the frames of one pbtrain.whole file."""
+    with h5py.File(path) as file:
+        numbers, charge = file["numbers"][:], int(file.attrs["charge"])
+        keys = [k for k in sorted(file) if isinstance(file[k], h5py.Group) and "f_mm" in file[k]]
+        positions = file["positions"][:][[int(k) for k in keys]]
+        delta_energy = np.array([file[k]["e_qm"][()] - file[k]["e_mm"][()] for k in keys])
+        delta_forces = np.array([file[k]["f_qm"][:] - file[k]["f_mm"][:] for k in keys])
+    energy, forces = predictions(model, numbers, charge, positions, chunk=1)
+    errors = Errors()
+    errors.add(energy - delta_energy, forces - delta_forces, delta_energy, delta_forces, len(numbers))
+    return errors.summary() | {"atoms": len(numbers)}
+
+
+COLUMNS = ("frames", "force_mae", "force_rmse", "mm_force_mae", "relative_mae", "mm_relative_mae", "absolute_mae")
+
+
+def table(results: dict[str, dict[str, float]], columns=COLUMNS) -> str:
+    """A Markdown table."""
+    lines = ["| | " + " | ".join(c.replace("_", " ") for c in columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, row in results.items():
+        cells = [f"{row[c]:.3f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--whole", type=Path, nargs="*", default=[])
+    parser.add_argument("--max-frames", type=int, help="at most so many frames of a molecule")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    enable_kernels()
+    model, _ = load_model(args.model)
+    report: dict = {"model": file_hash(args.model)}
+    if args.data:
+        report["held_out"] = held_out(model, args.data, args.max_frames)
+        print(table(report["held_out"]))
+    if args.whole:
+        report["whole"] = {path.stem: whole_protein(model, path) for path in args.whole}
+        print(table(report["whole"], ("atoms", *COLUMNS[:-1], "relative_per_atom_mae", "mm_relative_per_atom_mae")))
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
