@@ -2,6 +2,7 @@
 // Made by bindings/generator/generate.py from native/include/pluginbridge.h; do not edit.
 // </auto-generated>
 #nullable enable
+#pragma warning disable CS1573 // the header documents some parameters only
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 

@@ -3,6 +3,7 @@
 // Declarations and comments of xtb.h: Copyright (C) 2019-2020 Sebastian Ehlert, LGPL-3.0-or-later.
 // </auto-generated>
 #nullable enable
+#pragma warning disable CS1573 // the header documents some parameters only
 using System.Runtime.InteropServices;
 
 namespace PluginBridge.Core.Potentials.Xtb;
