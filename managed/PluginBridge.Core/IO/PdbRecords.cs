@@ -114,7 +114,8 @@ internal sealed class PdbRecords
 
     private static void Reduce(double[] box, int vector, int by, double ratio)
     {
-        double turns = Math.Round(ratio);
+        // Half a vector stays as it is (rhombic dodecahedron), whatever the last digit says.
+        double turns = Math.Abs(ratio) < 0.5 + 1e-6 ? 0 : Math.Round(ratio);
         for (int i = 0; i < 3; i++)
             box[vector + i] -= turns * box[by + i];
     }
