@@ -1,0 +1,119 @@
+/* A guest in the host's process: opened, closed and opened again, it leaves signals, rounding and output
+ * alone. */
+#define _GNU_SOURCE /* RTLD_*, sigaction, fork */
+#include "support/check.h"
+#include "support/peptide.h"
+
+#include <dlfcn.h>
+#include <fenv.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static sigjmp_buf rescue;
+static volatile sig_atomic_t caught = 0;
+
+static void on_fault(int number) {
+    caught = number;
+    siglongjmp(rescue, 1);
+}
+
+static void evaluate_once(void) {
+    double forces[peptide_coordinate_count], energy = NAN;
+    pb_workspace* workspace = peptide_workspace(test_model(), PB_SCHEME_WHOLE, 2, 0);
+    CHECK_OK(pb_evaluate(workspace, peptide_positions, NULL, &energy, forces, NULL));
+    CHECK(isfinite(energy));
+    pb_workspace_free(workspace);
+}
+
+/* A host's own handler of faults, set before or after the library starts, still gets the host's faults. */
+static void test_host_signals(void) {
+    struct sigaction action, found;
+    volatile int* nowhere = NULL;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_fault;
+    action.sa_flags = SA_NODEFER;
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+    evaluate_once(); /* the first call in this process: the core starts here */
+    if (sigsetjmp(rescue, 1) == 0)
+        *nowhere = 1;
+    CHECK(caught == SIGSEGV);
+    caught = 0;
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+    if (sigsetjmp(rescue, 1) == 0)
+        *nowhere = 1;
+    CHECK(caught == SIGSEGV);
+    evaluate_once();
+
+    /* Ctrl-C and termination stay the host's business */
+    const int untouched[] = {SIGINT, SIGTERM, SIGQUIT, SIGCHLD, SIGPIPE, SIGHUP};
+    for (size_t i = 0; i < sizeof untouched / sizeof *untouched; i++) {
+        CHECK(sigaction(untouched[i], NULL, &found) == 0);
+        CHECK(found.sa_handler == SIG_DFL);
+    }
+}
+
+static void test_floating_point_environment(void) {
+    const int rounding[] = {FE_TONEAREST, FE_UPWARD};
+    for (int i = 0; i < 2; i++) {
+        CHECK(fesetround(rounding[i]) == 0);
+        evaluate_once();
+        CHECK(fegetround() == rounding[i]);
+    }
+    fesetround(FE_TONEAREST);
+    feenableexcept(FE_DIVBYZERO | FE_INVALID); /* as hosts do that hunt NaNs */
+    evaluate_once();
+    CHECK(fegetexcept() == (FE_DIVBYZERO | FE_INVALID));
+    fedisableexcept(FE_ALL_EXCEPT);
+}
+
+static void test_opened_again(void) {
+    const char* path = getenv("PLUGINBRIDGE_TEST_LIBRARY");
+    for (int i = 0; i < 3; i++) {
+        void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        CHECK(library != NULL);
+        if (library == NULL) {
+            printf("%s\n", dlerror());
+            return;
+        }
+        const char* (*version)(void);
+        *(void**)&version = dlsym(library, "pb_version");
+        CHECK(strcmp(version(), pb_version()) == 0);
+        CHECK(dlclose(library) == 0);
+        evaluate_once();
+    }
+}
+
+/* A process that evaluates and fails a call ends normally, with nothing printed. */
+static void test_silent_child(const char* self) {
+    int channel[2], status = -1;
+    char printed[64];
+    CHECK(pipe(channel) == 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        dup2(channel[1], STDOUT_FILENO);
+        dup2(channel[1], STDERR_FILENO);
+        close(channel[0]);
+        close(channel[1]);
+        execl(self, self, "--evaluate", (char*)NULL);
+        _exit(127);
+    }
+    close(channel[1]);
+    CHECK(read(channel[0], printed, sizeof printed) == 0); /* end of file at once */
+    close(channel[0]);
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+int main(int argc, char** argv) {
+    if (argc > 1) {
+        pb_model* model = NULL;
+        evaluate_once();
+        return pb_model_load("no-such-model", NULL, &model) == PB_OK || check_failures > 0;
+    }
+    test_host_signals();
+    test_floating_point_environment();
+    test_opened_again();
+    test_silent_child(argv[0]);
+    return check_result();
+}
