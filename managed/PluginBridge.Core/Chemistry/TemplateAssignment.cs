@@ -90,8 +90,13 @@ public sealed class TemplateAssignment
         foreach (ResidueTemplate template in ResidueTemplates.WithSignature(matcher.Signature))
         {
             int[]? match = matcher.Match(template);
-            if (match is not null)
-                return (template, match);
+            if (match is null)
+                continue;
+            // A cystine without its bridge has the graph of a thiolate; the name tells that the bond was lost.
+            if (template.BaseName == "CYM" && residue.Name.Trim().ToUpperInvariant() is "CYX" or "NCYX" or "CCYX" or "CYS2")
+                throw new PluginBridgeException(ErrorCode.Topology, $"Residue {residue} is named as half of a disulfide, but its SG is bonded to no other SG. "
+                    + "Add the bond to the topology (OpenMM: Topology.createDisulfideBonds), or name the residue CYM if a thiolate is meant.");
+            return (template, match);
         }
 
         throw new PluginBridgeException(ErrorCode.Topology, TemplateDiagnosis.Explain(topology, residue));

@@ -12,6 +12,7 @@ internal sealed class VacuumNonbonded
     private readonly double[] _x, _y, _z, _fx, _fy, _fz;
     private readonly double[] _charge, _halfSigma, _rootEpsilon;
     private readonly int[][] _excluded;
+    private readonly double[] _savedCharge, _savedEpsilon;
     private readonly NonbondedException[] _exceptions;
 
     public VacuumNonbonded(MolecularMechanicsTerms terms)
@@ -38,6 +39,8 @@ internal sealed class VacuumNonbonded
         foreach (NonbondedException e in terms.Exceptions)
             excluded[Math.Min(e.A, e.B)].Add(Math.Max(e.A, e.B));
         _excluded = [.. excluded.Select(set => set.ToArray())];
+        int most = _excluded.Length > 0 ? _excluded.Max(list => list.Length) : 0;
+        (_savedCharge, _savedEpsilon) = (new double[most], new double[most]);
         _exceptions = [.. terms.Exceptions.Where(e => e.ChargeProduct != 0 || e.Epsilon != 0)];
     }
 
@@ -51,17 +54,13 @@ internal sealed class VacuumNonbonded
         }
 
         double coulomb = 0, lennardJones = 0;
-        Span<double> savedCharge = stackalloc double[64], savedEpsilon = stackalloc double[64];
         for (int i = 0; i < _count; i++)
         {
             // An exception's pair drops out of the row by its parameters: no large terms are added and taken away again.
             int[] excluded = _excluded[i];
-            double[]? rented = excluded.Length > 64 ? new double[2 * excluded.Length] : null;
-            Span<double> charges = rented is null ? savedCharge : rented.AsSpan(0, excluded.Length);
-            Span<double> epsilons = rented is null ? savedEpsilon : rented.AsSpan(excluded.Length);
             for (int n = 0; n < excluded.Length; n++)
             {
-                (charges[n], epsilons[n]) = (_charge[excluded[n]], _rootEpsilon[excluded[n]]);
+                (_savedCharge[n], _savedEpsilon[n]) = (_charge[excluded[n]], _rootEpsilon[excluded[n]]);
                 (_charge[excluded[n]], _rootEpsilon[excluded[n]]) = (0, 0);
             }
 
@@ -69,7 +68,7 @@ internal sealed class VacuumNonbonded
             coulomb += c;
             lennardJones += lj;
             for (int n = 0; n < excluded.Length; n++)
-                (_charge[excluded[n]], _rootEpsilon[excluded[n]]) = (charges[n], epsilons[n]);
+                (_charge[excluded[n]], _rootEpsilon[excluded[n]]) = (_savedCharge[n], _savedEpsilon[n]);
         }
 
         if (!forces.IsEmpty)

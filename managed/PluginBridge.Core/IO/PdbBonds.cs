@@ -137,10 +137,12 @@ internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, 
     {
         if (records.Connections.Count == 0)
             yield break;
+        // Serials of large files wrap around or are asterisks: one that stands for several atoms names none.
+        HashSet<string> unique = [.. records.Residues.SelectMany(r => r.Atoms).GroupBy(a => a.Serial).Where(g => g.Count() == 1).Select(g => g.Key)];
         var bySerial = new Dictionary<string, (PdbResidue, PdbAtomRecord)>();
         foreach (PdbResidue residue in residues)
-            foreach (PdbAtomRecord atom in residue.Record.Atoms)
-                bySerial[atom.Serial] = (residue, atom);
+            foreach (PdbAtomRecord atom in residue.Record.Atoms.Where(a => unique.Contains(a.Serial)))
+                bySerial.Add(atom.Serial, (residue, atom));
         foreach ((int line, string first, string second) in records.Connections)
             if (bySerial.TryGetValue(first, out (PdbResidue R, PdbAtomRecord A) a)
                 && bySerial.TryGetValue(second, out (PdbResidue R, PdbAtomRecord A) b) && a.R != b.R)

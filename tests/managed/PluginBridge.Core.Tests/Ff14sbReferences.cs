@@ -18,7 +18,7 @@ internal sealed record Ff14sbReference(string Name, string PdbPath, string[] For
 /// </summary>
 internal static class Ff14sbReferences
 {
-    private const string Python = "/usr/bin/python3";
+    public const string Python = "/usr/bin/python3";
 
     private static readonly Lazy<string> _folder = new(Make);
 

@@ -160,6 +160,13 @@ public sealed class PdbReaderTests
         Assert.That(pdb.Topology.Bonds, Has.Count.EqualTo(42));
     }
 
+    [Test]
+    public void SerialsThatStandForSeveralAtomsConnectNothing()
+    {
+        string[] lines = PdbTexts.CappedAlanine.Edit(_ => true, l => PdbTexts.Set(l, 7, PdbTexts.ResidueNumber(l) == 1 ? "    3" : "   12"));
+        Assert.That(PdbReader.Parse(lines.Append("CONECT    3   12").Join()).Topology.Bonds, Has.Count.EqualTo(21));
+    }
+
     [TestCase("CONECT")]
     [TestCase("SSBOND")]
     [TestCase("distance")]

@@ -154,6 +154,15 @@ public sealed class TemplateAssignmentTests
     }
 
     [Test]
+    public void RefusesACystineThatHasLostItsBridge()
+    {
+        Topology t = PdbReader.Parse(PdbTexts.Disulfide.Join()).Topology;
+        var topology = new Topology(t.Atoms, [.. t.Residues.Select(r => r.Name == "CYS" ? r with { Name = "CYX" } : r)],
+            t.Bonds.Where(b => t.Atoms[b.A].AtomicNumber != 16 || t.Atoms[b.B].AtomicNumber != 16));
+        ExpectError(topology, "Residue CYX 2 (chain A)", "its SG is bonded to no other SG", "createDisulfideBonds", "CYM");
+    }
+
+    [Test]
     public void RefusesUnknownResidues()
     {
         var water = new Topology([new Atom(0, "O", 8, 0), new Atom(1, "H1", 1, 0), new Atom(2, "H2", 1, 0)],
