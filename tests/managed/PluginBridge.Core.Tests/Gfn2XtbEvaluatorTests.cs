@@ -113,13 +113,17 @@ public sealed class Gfn2XtbEvaluatorTests
     {
         (Molecule molecule, double[] x) = XtbTestMolecules.DistortedGlycine();
         using IMoleculeEvaluator evaluator = Evaluator(molecule);
-        Repeat(60);
-        long before = ResidentBytes();
-        Repeat(300);
-        double perEvaluation = (ResidentBytes() - before) / 300.0;
-        TestContext.Out.WriteLine($"{perEvaluation:F0} bytes an evaluation");
+        Repeat(100);
+        double least = double.PositiveInfinity; // of five batches: other growth (allocator, thread pool) is not in each
+        for (int batch = 0; batch < 5; batch++)
+        {
+            long before = ResidentBytes();
+            Repeat(60);
+            least = Math.Min(least, (ResidentBytes() - before) / 60.0);
+        }
+        TestContext.Out.WriteLine($"{least:F0} bytes an evaluation");
         // a result that stays has several matrices of 46 x 46 orbitals, 17 kB each
-        Assert.That(perEvaluation, Is.LessThan(10_000));
+        Assert.That(least, Is.LessThan(10_000));
 
         void Repeat(int times)
         {
