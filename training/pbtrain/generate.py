@@ -90,7 +90,7 @@ def write_shard(path: Path, specs, provenance: dict) -> Counter:
     return counts
 
 
-def work(output: Path, worker: int, workers: int, seed: int, scale: float) -> None:
+def work(output: Path, worker: int, workers: int, seed: int, scale: float, limit: int | None) -> None:
     """One worker: every `workers`-th shard of the plan that is not there yet."""
     import numpy
     import openmm
@@ -105,7 +105,7 @@ def work(output: Path, worker: int, workers: int, seed: int, scale: float) -> No
         "openmm": openmm.Platform.getOpenMMVersion(), "numpy": numpy.__version__,
         "units": "angstrom, kcal/mol, kcal/mol/angstrom", "perturbed_share": PERTURBED_SHARE,
     }
-    shards = range(0, len(plan), SPECS_PER_SHARD)
+    shards = range(0, len(plan), SPECS_PER_SHARD)[:limit]
     started, total = time.time(), Counter()
     for number, first in enumerate(shards):
         path = output / f"shard_{number:05d}.h5"
@@ -123,10 +123,11 @@ def main() -> None:
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--scale", type=float, default=1.0, help="size of the data set; 1 is about 40,000 frames")
     parser.add_argument("--seed", type=int, default=2024)
+    parser.add_argument("--shards", type=int, help="stop after so many shards of the plan")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     if args.worker is not None:
-        work(args.output, args.worker, args.workers, args.seed, args.scale)
+        work(args.output, args.worker, args.workers, args.seed, args.scale, args.shards)
         return
 
     def unlimited_stack() -> None:
@@ -134,8 +135,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
 
     processes = [subprocess.Popen(
-        [sys.executable, "-m", "pbtrain.generate", str(args.output), "--worker", str(k), "--workers",
-         str(args.workers), "--scale", str(args.scale), "--seed", str(args.seed)],
+        [sys.executable, "-m", "pbtrain.generate", *sys.argv[1:], "--workers", str(args.workers), "--worker", str(k)],
         env=os.environ | ENVIRONMENT, preexec_fn=unlimited_stack) for k in range(args.workers)]
     failed = [k for k, process in enumerate(processes) if process.wait()]
     if failed:
