@@ -115,7 +115,8 @@ public static class AmberFf14sb
     }
 
     /// <summary>Excludes 1-2 and 1-3 pairs and scales 1-4 pairs.</summary>
-    private static List<NonbondedException> Exceptions(Topology topology, NonbondedParameters[] parameters, string?[] types, ForceFieldTable table)
+    private static List<NonbondedException> Exceptions(Topology topology, NonbondedParameters[] parameters, string?[] types,
+        ForceFieldTable table)
     {
         var exceptions = new List<NonbondedException>();
         var separation = new Dictionary<int, int>();

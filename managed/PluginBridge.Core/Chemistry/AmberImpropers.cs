@@ -9,7 +9,8 @@ internal static class AmberImpropers
 {
     private static readonly int[][] _permutations = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-    public static IEnumerable<PeriodicTorsion> Find(Topology topology, TemplateAssignment assignment, string?[] types, ForceFieldTable table)
+    public static IEnumerable<PeriodicTorsion> Find(Topology topology, TemplateAssignment assignment, string?[] types,
+        ForceFieldTable table)
     {
         for (int center = 0; center < types.Length; center++)
         {
@@ -20,17 +21,18 @@ internal static class AmberImpropers
                 for (int j = i + 1; j < outer.Length; j++)
                     for (int k = j + 1; k < outer.Length; k++)
                     {
-                        if (Match(topology, assignment, centerType, [outer[i], outer[j], outer[k]], types, table) is not var (atoms, definition))
+                        int[] three = [outer[i], outer[j], outer[k]];
+                        if (Match(topology, assignment, centerType, three, types, table) is not var (a, definition))
                             continue;
                         foreach (TorsionTerm term in definition.Terms)
-                            yield return new PeriodicTorsion(atoms[0], atoms[1], center, atoms[2], term.Periodicity, term.Phase, term.Constant);
+                            yield return new PeriodicTorsion(a[0], a[1], center, a[2], term.Periodicity, term.Phase, term.Constant);
                     }
         }
     }
 
     /// <summary>Definition and outer atoms in order: the last specific definition, or else the first with wildcards.</summary>
-    private static (int[] Atoms, TorsionDefinition Definition)? Match(Topology topology, TemplateAssignment assignment, string centerType,
-        int[] outer, string?[] types, ForceFieldTable table)
+    private static (int[] Atoms, TorsionDefinition Definition)? Match(Topology topology, TemplateAssignment assignment,
+        string centerType, int[] outer, string?[] types, ForceFieldTable table)
     {
         (int[], TorsionDefinition)? match = null;
         foreach (TorsionDefinition definition in table.Impropers)

@@ -5,7 +5,8 @@ namespace PluginBridge.Core.Chemistry;
 /// <param name="Indices">Template index of each atom, −1 for one that it does not know.</param>
 /// <param name="Unknown">Positions of the atoms that it does not know, or that another atom already stands for.</param>
 /// <param name="Missing">Template indices that no atom stands for.</param>
-internal sealed record ResidueNameMatch(ResidueTemplate Template, int[] Indices, IReadOnlyList<int> Unknown, IReadOnlyList<int> Missing)
+internal sealed record ResidueNameMatch(ResidueTemplate Template, int[] Indices, IReadOnlyList<int> Unknown,
+    IReadOnlyList<int> Missing)
 {
     /// <summary>Whether every atom is known and none is missing.</summary>
     public bool IsExact => Unknown.Count == 0 && Missing.Count == 0;
@@ -15,7 +16,8 @@ internal sealed record ResidueNameMatch(ResidueTemplate Template, int[] Indices,
         .OrderBy(a => a.AtomicNumber == 1 ? 1 : 0).Select(a => a.Name));
 
     /// <summary>The form among candidates that agrees best; heavy atoms count more than hydrogens.</summary>
-    public static ResidueNameMatch? Closest(IReadOnlyList<(string Name, int AtomicNumber)> atoms, IEnumerable<ResidueTemplate> candidates) =>
+    public static ResidueNameMatch? Closest(IReadOnlyList<(string Name, int AtomicNumber)> atoms,
+        IEnumerable<ResidueTemplate> candidates) =>
         candidates.Select(t => Compare(atoms, t)).MinBy(m => m.Distance(atoms));
 
     /// <summary>Compares atom names, by name or synonym and element, with a template's.</summary>

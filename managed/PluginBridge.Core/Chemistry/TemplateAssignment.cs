@@ -35,7 +35,8 @@ public sealed class TemplateAssignment
     {
         if (topology.Residues.Count == 0 && topology.Atoms.Count > 0)
             throw new PluginBridgeException(ErrorCode.Topology,
-                "The topology has no residues, and ff14SB needs them. Give each atom its residue, or use an absolute potential with the scheme 'whole'.");
+                "The topology has no residues, and ff14SB needs them. Give each atom its residue, or use an absolute potential "
+                + "with the scheme 'whole'.");
         int[] wanted = [.. residues.Distinct().Order()];
         var templates = new ResidueTemplate?[topology.Residues.Count];
         var indices = new int[topology.Atoms.Count];
@@ -43,7 +44,8 @@ public sealed class TemplateAssignment
         foreach (int index in wanted)
         {
             if (index < 0 || index >= topology.Residues.Count)
-                throw new PluginBridgeException(ErrorCode.InvalidArgument, $"Residue index {index} is outside 0..{topology.Residues.Count - 1}.");
+                throw new PluginBridgeException(ErrorCode.InvalidArgument,
+                    $"Residue index {index} is outside 0..{topology.Residues.Count - 1}.");
             Residue residue = topology.Residues[index];
             (ResidueTemplate template, int[] match) = AssignResidue(topology, residue);
             templates[index] = template;
@@ -94,8 +96,9 @@ public sealed class TemplateAssignment
                 continue;
             // A cystine without its bridge has the graph of a thiolate; the name tells that the bond was lost.
             if (template.BaseName == "CYM" && residue.Name.Trim().ToUpperInvariant() is "CYX" or "NCYX" or "CCYX" or "CYS2")
-                throw new PluginBridgeException(ErrorCode.Topology, $"Residue {residue} is named as half of a disulfide, but its SG is bonded to no other SG. "
-                    + "Add the bond to the topology (OpenMM: Topology.createDisulfideBonds), or name the residue CYM if a thiolate is meant.");
+                throw new PluginBridgeException(ErrorCode.Topology,
+                    $"Residue {residue} is named as half of a disulfide, but its SG is bonded to no other SG. Add the bond to the topology (OpenMM: Topology.createDisulfideBonds), "
+                    + "or name the residue CYM if a thiolate is meant.");
             return (template, match);
         }
 

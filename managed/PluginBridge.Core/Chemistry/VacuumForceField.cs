@@ -81,21 +81,21 @@ public sealed class VacuumForceField
         for (int i = 0; i < AtomCount; i++)
             for (int j = i + 1; j < AtomCount; j++)
             {
-                double x = positions[3 * i] - positions[3 * j], y = positions[3 * i + 1] - positions[3 * j + 1], z = positions[3 * i + 2] - positions[3 * j + 2];
-                double distance = Math.Sqrt(x * x + y * y + z * z);
+                double distance = Math.Sqrt((new Vec3(positions, i) - new Vec3(positions, j)).Squared);
                 if (distance < shortest)
                     (a, b, shortest) = (i, j, distance);
             }
 
         return shortest < 0.01
             ? $"{_describe(a)} and {_describe(b)} overlap: they are {shortest:0.######} nm apart, and the force-field energy is not finite."
-            : "The force-field energy or a force is not finite: atoms of an angle or torsion lie on one line, or a parameter is not a number.";
+            : "The force-field energy or a force is not finite: atoms of a torsion lie on one line, or a parameter is not a number.";
     }
 
     private static void CheckIndices(MolecularMechanicsTerms terms)
     {
         if (terms.Nonbonded.Count > 0 && terms.Nonbonded.Count != terms.AtomCount)
-            throw new PluginBridgeException(ErrorCode.InvalidArgument, $"There are {terms.Nonbonded.Count} non-bonded parameters for {terms.AtomCount} atoms.");
+            throw new PluginBridgeException(ErrorCode.InvalidArgument,
+                $"There are {terms.Nonbonded.Count} non-bonded parameters for {terms.AtomCount} atoms.");
         foreach (HarmonicBond t in terms.Bonds)
             Check("bond", t.A, t.B);
         foreach (HarmonicAngle t in terms.Angles)

@@ -17,13 +17,12 @@ internal sealed record PdbAtomRecord(int Line, string Serial, string Name, char 
     public static PdbAtomRecord Parse(string text, int line, string file)
     {
         string name = Field(text, 12, 4);
-        string residueName = Field(text, 17, 4);
+        string residueName = Field(text, 17, 4); // the column before the chain identifier is for NALA and the like
         string number = Field(text, 22, 4) + Field(text, 26, 1);
         string chain = Field(text, 21, 1);
-        // Four-letter residue names (NALA) use the column before the chain identifier.
         if (name.Length == 0 || residueName.Length == 0)
             throw new PluginBridgeException(ErrorCode.File,
-                $"{file}, line {line}: the {text[..6].Trim()} record has no {(name.Length == 0 ? "atom" : "residue")} name in its column.");
+                $"{file}, line {line}: the {Field(text, 0, 6)} record has no {(name.Length == 0 ? "atom" : "residue")} name in its column.");
         var coordinates = new double[3];
         for (int axis = 0; axis < 3; axis++)
         {
@@ -105,7 +104,8 @@ internal sealed class PdbResidueRecord(PdbAtomRecord first, int segment)
         IGrouping<string, PdbAtomRecord>? twice = Atoms.GroupBy(a => a.Name).FirstOrDefault(g => g.Count() > 1);
         if (twice is not null)
             throw new PluginBridgeException(ErrorCode.File,
-                $"{file}, line {twice.ElementAt(1).Line}: {twice.First().Describe()} is there twice (first on line {twice.First().Line}). "
+                $"{file}, line {twice.ElementAt(1).Line}: {twice.First().Describe()} is there twice "
+                + $"(first on line {twice.First().Line}). "
                 + "Remove one, or mark alternate locations in column 17.");
         return null;
     }

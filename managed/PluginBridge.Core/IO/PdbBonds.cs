@@ -46,8 +46,8 @@ internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, 
             if (distance > LongestPeptideBond)
                 throw new PluginBridgeException(ErrorCode.Topology,
                     $"{file}, line {chain[i + 1].Record.Atoms[n].Line}: the chain is broken between {chain[i].Record.Describe()} and "
-                    + $"{chain[i + 1].Record.Describe()}: C and N are {distance * 10:0.00} Å apart. Build the missing residues with PDBFixer, "
-                    + "or cap both ends (NME, ACE) and put a TER record between them.");
+                    + $"{chain[i + 1].Record.Describe()}: C and N are {distance * 10:0.00} Å apart. Build the missing residues "
+                    + "with PDBFixer, or cap both ends (NME, ACE) and put a TER record between them.");
             Join(chain[i], c, chain[i + 1], n);
         }
 
@@ -73,7 +73,8 @@ internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, 
 
     private PluginBridgeException Start(PdbResidue residue, PdbResidue? before) => new(ErrorCode.Topology,
         $"{file}, line {residue.Record.Atoms[0].Line}: {residue.Record.Describe()} begins a chain"
-        + (before is null ? "" : $" (after {before.Record.Describe()}, which ends one)") + " but its N has the hydrogens of an inner residue. "
+        + (before is null ? "" : $" (after {before.Record.Describe()}, which ends one)")
+        + " but its N has the hydrogens of an inner residue. "
         + "A chain starts with NH3+ (H1, H2, H3; proline H2, H3) or with an ACE cap: add them with PDBFixer or Modeller.");
 
     private PluginBridgeException End(PdbResidue residue, PdbResidue? after) => new(ErrorCode.Topology,
@@ -106,8 +107,9 @@ internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, 
                 Bridge(a, b);
         if (open.Find(r => !partners.ContainsKey(r)) is { } lonely)
             throw new PluginBridgeException(ErrorCode.Topology,
-                $"{file}, line {lonely.Record.Atoms[lonely.Find("SG")].Line}: SG of {lonely.Record.Describe()} has no hydrogen, and no other free SG is within "
-                + $"{LongestDisulfide * 10:0.0} Å. Add HG (PDBFixer, Modeller.addHydrogens), or name the residue CYM if a thiolate is meant.");
+                $"{file}, line {lonely.Record.Atoms[lonely.Find("SG")].Line}: SG of {lonely.Record.Describe()} has no hydrogen, "
+                + $"and no other free SG is within {LongestDisulfide * 10:0.0} Å. Add HG (PDBFixer, Modeller.addHydrogens), "
+                + "or name the residue CYM if a thiolate is meant.");
 
         void Bridge(PdbResidue a, PdbResidue b)
         {
@@ -138,7 +140,8 @@ internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, 
         if (records.Connections.Count == 0)
             yield break;
         // Serials of large files wrap around or are asterisks: one that stands for several atoms names none.
-        HashSet<string> unique = [.. records.Residues.SelectMany(r => r.Atoms).GroupBy(a => a.Serial).Where(g => g.Count() == 1).Select(g => g.Key)];
+        HashSet<string> unique = [.. records.Residues.SelectMany(r => r.Atoms).GroupBy(a => a.Serial)
+            .Where(g => g.Count() == 1).Select(g => g.Key)];
         var bySerial = new Dictionary<string, (PdbResidue, PdbAtomRecord)>();
         foreach (PdbResidue residue in residues)
             foreach (PdbAtomRecord atom in residue.Record.Atoms.Where(a => unique.Contains(a.Serial)))

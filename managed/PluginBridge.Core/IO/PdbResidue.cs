@@ -27,7 +27,8 @@ internal sealed class PdbResidue
     public int FirstAtom { get; set; }
 
     /// <summary>Position in the residue of a template's atom, −1 where the template has no such atom.</summary>
-    public int Find(string canonicalName) => Array.IndexOf(TemplateIndices, Template.IndexOf(canonicalName) is var t and >= 0 ? t : -2);
+    public int Find(string canonicalName) =>
+        Template.IndexOf(canonicalName) is var t and >= 0 ? Array.IndexOf(TemplateIndices, t) : -1;
 
     /// <summary>Finds the form by atom names; hydrogens of unknown names by the atom they sit on.</summary>
     /// <exception cref="PluginBridgeException">No form has these atoms.</exception>
@@ -36,7 +37,8 @@ internal sealed class PdbResidue
         foreach (PdbAtomRecord atom in record.Atoms)
             if (atom.AtomicNumber is not (1 or 6 or 7 or 8 or 16))
                 throw new PluginBridgeException(ErrorCode.Topology, $"{file}, line {atom.Line}: {atom.Describe()} has the element "
-                    + $"'{(atom.ElementText.Length > 0 ? atom.ElementText : atom.Name)}'; proteins of ff14SB are made of H, C, N, O and S.");
+                    + $"'{(atom.ElementText.Length > 0 ? atom.ElementText : atom.Name)}'; "
+                    + "proteins of ff14SB are made of H, C, N, O and S.");
 
         (string, int)[] atoms = [.. record.Atoms.Select(a => (a.Name.ToUpperInvariant(), a.AtomicNumber))];
         ResidueNameMatch[] matches = [.. ResidueTemplates.Forms(record.Name).Select(form => ResidueNameMatch.Compare(atoms, form))];
@@ -46,7 +48,8 @@ internal sealed class PdbResidue
         foreach (ResidueNameMatch match in matches)
             if (PlaceHydrogens(record, match) is { } indices)
                 return new PdbResidue(record, match.Template, indices);
-        throw new PluginBridgeException(ErrorCode.Topology, Explain(record, matches, ResidueNameMatch.Closest(atoms, matches.Select(m => m.Template))!, file));
+        ResidueNameMatch closest = ResidueNameMatch.Closest(atoms, matches.Select(m => m.Template))!;
+        throw new PluginBridgeException(ErrorCode.Topology, Explain(record, matches, closest, file));
     }
 
     /// <summary>Gives hydrogens of unknown names the free places on the heavy atoms they are bonded to, by distance.</summary>
@@ -54,7 +57,8 @@ internal sealed class PdbResidue
     {
         ResidueTemplate template = match.Template;
         if (match.Unknown.Count != match.Missing.Count
-            || match.Unknown.Any(i => record.Atoms[i].AtomicNumber != 1) || match.Missing.Any(t => template.Atoms[t].AtomicNumber != 1))
+            || match.Unknown.Any(i => record.Atoms[i].AtomicNumber != 1)
+            || match.Missing.Any(t => template.Atoms[t].AtomicNumber != 1))
             return null;
         int[] indices = [.. match.Indices];
         var free = match.Missing.ToList();
@@ -91,7 +95,8 @@ internal sealed class PdbResidue
         if (!record.Atoms.Any(a => a.AtomicNumber == 1))
         {
             string text = $"{file}, line {record.Atoms[0].Line}: {record.Describe()} has no hydrogen atoms";
-            string heavy = string.Join(", ", closest.Missing.Select(t => closest.Template.Atoms[t]).Where(a => a.AtomicNumber != 1).Select(a => a.Name));
+            string heavy = string.Join(", ", closest.Missing.Select(t => closest.Template.Atoms[t])
+                .Where(a => a.AtomicNumber != 1).Select(a => a.Name));
             return text + (heavy.Length > 0 ? $", and {heavy} of {closest.Template.Name} are missing as well" : "")
                 + ". Add what is missing with PDBFixer or OpenMM's Modeller.addHydrogens.";
         }
@@ -108,7 +113,8 @@ internal sealed class PdbResidue
 
         bool hydrogens = closest.Missing.All(t => closest.Template.Atoms[t].AtomicNumber == 1);
         string unknown = string.Join(", ", closest.Unknown.Select(i => $"{record.Atoms[i].Name} (line {record.Atoms[i].Line})"));
-        return $"{file}, line {record.Atoms[0].Line}: {record.Describe()} lacks {closest.MissingNames} of {closest.Template.Name}, the closest form"
+        return $"{file}, line {record.Atoms[0].Line}: {record.Describe()} lacks {closest.MissingNames} of {closest.Template.Name}, "
+            + "the closest form"
             + (unknown.Length > 0 ? $", and {unknown} {Are(closest.Unknown.Count)} unknown" : "") + ". "
             + (hydrogens ? "Add hydrogens with PDBFixer or OpenMM's Modeller.addHydrogens." : "Add missing atoms with PDBFixer.");
     }
@@ -123,9 +129,10 @@ internal sealed class PdbResidue
                 && form.Neighbors(match.Missing[0]).Length == 1 && form.Atoms[form.Neighbors(match.Missing[0])[0]].Name == "N")
                 return "has a neutral N-terminus, and ff14SB has charged ends only. Protonate it (NH3+), or cap the chain with ACE.";
             if (form.Position == ChainPosition.CTerminal && match.Missing.Count == 0 && match.Unknown.Count == 1
-                && NearestHeavyAtom(record, match.Unknown[0]) is var parent and >= 0
-                && form.Atoms[match.Indices[parent]].Name is "O" or "OXT" && record.Atoms[match.Unknown[0]].AtomicNumber == 1)
-                return "has a neutral C-terminus, and ff14SB has charged ends only. Take the acid hydrogen off (COO-), or cap the chain with NME.";
+                && record.Atoms[match.Unknown[0]].AtomicNumber == 1 && NearestHeavyAtom(record, match.Unknown[0]) is var parent and >= 0
+                && form.Atoms[match.Indices[parent]].Name is "O" or "OXT")
+                return "has a neutral C-terminus, and ff14SB has charged ends only. Take the acid hydrogen off (COO-), "
+                    + "or cap the chain with NME.";
         }
 
         return null;

@@ -1,3 +1,4 @@
+using FsCheck.Fluent;
 using PluginBridge.Core.IO;
 
 namespace PluginBridge.Core.Tests;
@@ -127,6 +128,74 @@ public sealed class PdbReaderErrorTests
     {
         string[] lines = [.. PdbTexts.CappedAlanine, "CONECT    3   12"];
         Expect(lines, ErrorCode.Topology, "CONECT joins atom HH32 of ACE 1 (chain A) and atom HB1 of ALA 2 (chain A)");
+    }
+
+    [TestCase("ATOM")]
+    [TestCase("ATOM      1")]
+    public void RecordThatEndsEarly(string line) => Expect([line, .. PdbTexts.CappedAlanine], ErrorCode.File, "x.pdb, line 1: the ATOM record has no atom name");
+
+    [Test]
+    public void SurplusHeavyAtomAtTheEnd()
+    {
+        string[] lines = PdbTexts.ChargedPeptide;
+        int oxt = lines.LineOf(6, "OXT");
+        Expect([.. lines[..oxt], PdbTexts.Set(PdbTexts.Set(lines[oxt - 1], 13, " QQ "), 77, " C"), .. lines[oxt..]],
+            ErrorCode.Topology, "atom QQ of ARG 6 (chain A) is not an atom of CARG");
+    }
+
+    [Test]
+    public void DamagedFilesAreReadOrRefusedButNeverCrash()
+    {
+        var gen = from file in Gen.Elements("capped", "disulfide", "charged")
+                  from seed in Gen.Choose(0, int.MaxValue)
+                  select (file, seed);
+        FsCheck.Check.One(FsCheck.Config.QuickThrowOnFailure.WithMaxTest(1000), Prop.ForAll(gen.ToArbitrary(), sample =>
+        {
+            try
+            {
+                PdbReader.Parse(Damage(sample.file switch
+                {
+                    "capped" => PdbTexts.CappedAlanine,
+                    "disulfide" => PdbTexts.Disulfide,
+                    _ => PdbTexts.ChargedPeptide,
+                }, new Random(sample.seed)), "x.pdb");
+                return true;
+            }
+            catch (PluginBridgeException error)
+            {
+                return error.Code is ErrorCode.File or ErrorCode.Topology && error.Message.StartsWith("x.pdb", StringComparison.Ordinal);
+            }
+        }));
+    }
+
+    /// <summary>Cut, doubled, swapped and overwritten lines.</summary>
+    private static string Damage(string[] source, Random random)
+    {
+        string[] lines = [.. source];
+        for (int n = random.Next(1, 4); n > 0; n--)
+        {
+            int i = random.Next(lines.Length), at = random.Next(Math.Max(1, lines[i].Length));
+            switch (random.Next(5))
+            {
+                case 0:
+                    lines[i] = lines[i][..Math.Min(at, lines[i].Length)];
+                    break;
+                case 1:
+                    lines[i] = lines[random.Next(lines.Length)];
+                    break;
+                case 2:
+                    lines = [.. lines[..i], .. lines[(i + 1)..]];
+                    break;
+                case 3 when lines[i].Length > 0:
+                    lines[i] = lines[i][..at] + (char)random.Next(32, 127) + lines[i][(at + 1)..];
+                    break;
+                default:
+                    lines = [.. lines[..i], lines[random.Next(lines.Length)], .. lines[i..]];
+                    break;
+            }
+        }
+
+        return lines.Join();
     }
 
     private static void Expect(IEnumerable<string> lines, ErrorCode code, params string[] parts) => Expect(lines.Join(), code, parts);
