@@ -44,7 +44,7 @@ internal readonly struct PeriodicBox
                 + "diagonal, 2|bx| <= ax, 2|cx| <= ax, 2|cy| <= by.");
         double smallest = Math.Min(box[0], Math.Min(box[4], box[8]));
         if (smallest < 2 * cutoff)
-            throw new PluginBridgeException(ErrorCode.InvalidArgument, FormattableString.Invariant(
+            throw new PluginBridgeException(ErrorCode.Unsupported, FormattableString.Invariant(
                 $"The periodic box is too small: its width of {smallest:G6} nm is below twice the cutoff of {cutoff:G6} nm of the potential."));
         return new PeriodicBox(box);
     }
