@@ -2,6 +2,7 @@
 #include "cpu_level.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -55,8 +56,13 @@ const CoreLibrary& CoreLibrary::instance() {
 }
 
 CoreLibrary::CoreLibrary() {
+    // The .NET runtime ignores SIGPIPE when it starts; whether it is ignored is for the host to decide.
+    struct sigaction pipe;
+    const bool known = sigaction(SIGPIPE, nullptr, &pipe) == 0;
     if (!open())
         entries_.fill(nullptr);
+    if (known)
+        sigaction(SIGPIPE, &pipe, nullptr);
 }
 
 bool CoreLibrary::open() {

@@ -44,9 +44,9 @@ static void test_freed_and_mistaken(void) {
     pb_model_info info;
     double energy;
     info.struct_size = sizeof info;
-    CHECK_OK(pb_model_load("ff14sb", NULL, &model));
-    CHECK_OK(pb_system_create(model, &spec, &system));
-    CHECK_OK(pb_workspace_create(system, NULL, &workspace));
+    REQUIRE_OK(pb_model_load("ff14sb", NULL, &model));
+    REQUIRE_OK(pb_system_create(model, &spec, &system));
+    REQUIRE_OK(pb_workspace_create(system, NULL, &workspace));
 
     CHECK_FAILS(pb_model_get_info((const pb_model*)system, &info), PB_INVALID_ARGUMENT,
                 "pb_system handle was given where a pb_model is expected");
@@ -57,10 +57,10 @@ static void test_freed_and_mistaken(void) {
     pb_model_free(model);
     pb_model_free(model); /* twice */
     CHECK_FAILS(pb_model_get_info(model, &info), PB_INVALID_ARGUMENT, "freed");
-    CHECK_OK(pb_model_load("ff14sb", NULL, &next));                             /* takes the free place ... */
+    REQUIRE_OK(pb_model_load("ff14sb", NULL, &next));                           /* takes the free place ... */
     CHECK_FAILS(pb_model_get_info(model, &info), PB_INVALID_ARGUMENT, "freed"); /* ... under another handle */
     pb_model_free(model);
-    CHECK_OK(pb_model_get_info(next, &info));
+    REQUIRE_OK(pb_model_get_info(next, &info));
     pb_model_free(next);
 
     /* systems and workspaces keep what they need */
@@ -87,7 +87,7 @@ static void test_struct_size(void) {
     pb_model_info info;
     memset(&options, 0, sizeof options);
     memset(&later, 0, sizeof later);
-    CHECK_OK(pb_model_load("ff14sb", NULL, &model));
+    REQUIRE_OK(pb_model_load("ff14sb", NULL, &model));
 
     spec.struct_size = 0;
     CHECK_FAILS(pb_system_create(model, &spec, &system), PB_INVALID_ARGUMENT,
@@ -96,14 +96,15 @@ static void test_struct_size(void) {
     CHECK_FAILS(pb_system_create(model, &spec, &system), PB_INVALID_ARGUMENT, "struct_size");
     spec.struct_size = offsetof(pb_system_spec, host_terms); /* an older caller without the last field */
     spec.host_terms = (const pb_host_terms*)(uintptr_t)16;   /* is not read */
-    CHECK_OK(pb_system_create(model, &spec, &system));
+    REQUIRE_OK(pb_system_create(model, &spec, &system));
     CHECK_FAILS(pb_system_create(model, NULL, &system), PB_INVALID_ARGUMENT, "pb_system_spec is NULL");
     spec = peptide_spec(PB_SCHEME_WHOLE);
-    CHECK_OK(pb_system_create(model, &spec, &system));
+    REQUIRE_OK(pb_system_create(model, &spec, &system));
 
     CHECK_FAILS(pb_workspace_create(system, &options, &workspace), PB_INVALID_ARGUMENT, "struct_size is 0");
     later.known.struct_size = sizeof later;
-    CHECK_OK(pb_workspace_create(system, &later.known, &workspace)); /* newer, its new field at the default */
+    REQUIRE_OK(
+        pb_workspace_create(system, &later.known, &workspace)); /* newer, its new field at the default */
     pb_workspace_free(workspace);
     later.unknown = 1;
     CHECK_FAILS(pb_workspace_create(system, &later.known, &workspace), PB_UNSUPPORTED,
@@ -111,7 +112,7 @@ static void test_struct_size(void) {
 
     memset(&info, 0x5a, sizeof info);
     info.struct_size = offsetof(pb_model_info, target); /* fills two fields and touches no more */
-    CHECK_OK(pb_model_get_info(model, &info));
+    REQUIRE_OK(pb_model_get_info(model, &info));
     CHECK(strcmp(info.name, "ff14sb") == 0 && info.struct_size == offsetof(pb_model_info, target));
     CHECK(((const unsigned char*)&info.target)[0] == 0x5a);
     CHECK_FAILS(pb_model_get_info(model, NULL), PB_INVALID_ARGUMENT, "pb_model_info is NULL");

@@ -69,12 +69,12 @@ static void test_logger(void) {
     pb_model* model = NULL;
     int calls;
     pb_set_logger(record, &log);
-    CHECK_OK(pb_model_load("ff14sb", NULL, &model));
+    REQUIRE_OK(pb_model_load("ff14sb", NULL, &model));
     pb_model_free(model);
     pb_set_logger(NULL, NULL);
     CHECK(log.calls > 0 && log.longest > 0);
     calls = log.calls;
-    CHECK_OK(pb_model_load("ff14sb", NULL, &model));
+    REQUIRE_OK(pb_model_load("ff14sb", NULL, &model));
     pb_model_free(model);
     CHECK(log.calls == calls);
 }

@@ -21,14 +21,14 @@ static pb_model_info info_of(const pb_model* model) {
     pb_model_info info;
     memset(&info, 0, sizeof info);
     info.struct_size = sizeof info;
-    CHECK_OK(pb_model_get_info(model, &info));
+    REQUIRE_OK(pb_model_get_info(model, &info));
     return info;
 }
 
 static void test_built_in(void) {
     pb_model* model = NULL;
     pb_model_info info;
-    CHECK_OK(pb_model_load("ff14sb", NULL, &model));
+    REQUIRE_OK(pb_model_load("ff14sb", NULL, &model));
     info = info_of(model);
     CHECK(strcmp(info.name, "ff14sb") == 0 && strcmp(info.hash, "") == 0);
     CHECK(info.base_force_field != NULL && strcmp(info.base_force_field, "amber-ff14sb") == 0);
@@ -40,7 +40,7 @@ static void test_file(void) {
     pb_model *model = NULL, *again = NULL;
     pb_model_info info;
     char hash[65];
-    CHECK_OK(pb_model_load(test_model(), NULL, &model));
+    REQUIRE_OK(pb_model_load(test_model(), NULL, &model));
     info = info_of(model);
     CHECK(strcmp(info.name, "tiny") == 0 && strcmp(info.target, "E_QM - E_MM") == 0);
     CHECK(strcmp(info.reference_method, "GFN2-xTB") == 0);
@@ -50,7 +50,7 @@ static void test_file(void) {
     CHECK(pb_model_supports_element(model, -1) == 0);
 
     memcpy(hash, info.hash, sizeof hash);
-    CHECK_OK(pb_model_load(test_model(), hash, &again));
+    REQUIRE_OK(pb_model_load(test_model(), hash, &again));
     pb_model_free(again);
     hash[0] = hash[0] == '0' ? '1' : '0';
     CHECK(pb_model_load(test_model(), hash, &again) != PB_OK && again == NULL);
@@ -65,8 +65,8 @@ static void test_memory(void) {
     CHECK(data != NULL);
     if (data == NULL)
         return;
-    CHECK_OK(pb_model_load(test_model(), NULL, &from_file));
-    CHECK_OK(pb_model_load_memory(data, size, &from_memory));
+    REQUIRE_OK(pb_model_load(test_model(), NULL, &from_file));
+    REQUIRE_OK(pb_model_load_memory(data, size, &from_memory));
     CHECK(strcmp(info_of(from_file).hash, info_of(from_memory).hash) == 0);
     pb_model_free(from_memory);
     pb_model_free(from_file);

@@ -65,10 +65,11 @@ static void test_unknown_residue(void) {
     CHECK(strstr(pb_last_error(), "GLU 4") != NULL && strstr(pb_last_error(), "chain A") != NULL);
 }
 
-/* A host whose first bond is too stiff is refused by that bond. */
+/* A host without charges, or with others than ff14SB's, is refused; the message names the first atom. */
 static void test_host_terms(void) {
     const int32_t atoms[] = {0, 1};
     const double parameters[] = {0.1229, 1e6};
+    const double no_charges[3 * peptide_atom_count] = {0};
     const double not_finite[] = {0.1229, (double)NAN};
     pb_host_terms terms;
     pb_system_spec spec = peptide_spec(PB_SCHEME_WHOLE);
@@ -83,7 +84,9 @@ static void test_host_terms(void) {
     CHECK_FAILS(create(&spec), PB_INVALID_ARGUMENT, "bond_parameters[0][1]");
     terms.bond_parameters = parameters;
     CHECK(create(&spec) == PB_FORCE_FIELD_MISMATCH);
-    CHECK(strstr(pb_last_error(), "ACE 1") != NULL);
+    CHECK_FAILS(create(&spec), PB_FORCE_FIELD_MISMATCH, "charges");
+    terms.nonbonded = no_charges;
+    CHECK_FAILS(create(&spec), PB_FORCE_FIELD_MISMATCH, "ACE 1");
 }
 
 /* sum_f c_f [p in f] = 1 for every atom, whatever the scheme. */
@@ -93,13 +96,13 @@ static void test_fragments(void) {
         pb_fragment_info info;
         double weight[peptide_atom_count] = {0}, charge = 0;
         const pb_system_spec spec = peptide_spec(scheme);
-        CHECK_OK(pb_system_create(model, &spec, &system));
+        REQUIRE_OK(pb_system_create(model, &spec, &system));
         const int64_t count = pb_system_fragment_count(system);
         CHECK(scheme == PB_SCHEME_WHOLE ? count == 1 : count > 1);
         for (int64_t f = 0; f < count; f++) {
             memset(&info, 0, sizeof info);
             info.struct_size = sizeof info;
-            CHECK_OK(pb_system_get_fragment(system, f, &info));
+            REQUIRE_OK(pb_system_get_fragment(system, f, &info));
             CHECK(strlen(info.label) > 0 && info.residue_count > 0);
             charge += info.coefficient * info.charge;
             for (int64_t i = 0; i < info.atom_count; i++) {
@@ -122,7 +125,7 @@ static void test_fragments(void) {
 }
 
 int main(void) {
-    CHECK_OK(pb_model_load(test_model(), NULL, &model));
+    REQUIRE_OK(pb_model_load(test_model(), NULL, &model));
     test_wrong_arguments();
     test_unknown_residue();
     test_host_terms();

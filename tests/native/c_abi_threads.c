@@ -40,10 +40,10 @@ static void test_threads(void) {
     pb_workspace* workspace = NULL;
     double energy = NAN;
     const pb_system_spec spec = peptide_spec(PB_SCHEME_DIPEPTIDE);
-    CHECK_OK(pb_model_load(test_model(), NULL, &model));
-    CHECK_OK(pb_system_create(model, &spec, &system));
+    REQUIRE_OK(pb_model_load(test_model(), NULL, &model));
+    REQUIRE_OK(pb_system_create(model, &spec, &system));
     pb_model_free(model);
-    CHECK_OK(pb_workspace_create(system, NULL, &workspace));
+    REQUIRE_OK(pb_workspace_create(system, NULL, &workspace));
     CHECK_OK(pb_evaluate(workspace, peptide_positions, NULL, &energy, NULL, NULL));
     pb_workspace_free(workspace);
     for (int i = 0; i < thread_count; i++) {
@@ -88,8 +88,8 @@ static void test_wrong_thread_count(void) {
     memset(&options, 0, sizeof options);
     options.struct_size = sizeof options;
     options.threads = -1;
-    CHECK_OK(pb_model_load(test_model(), NULL, &model));
-    CHECK_OK(pb_system_create(model, &spec, &system));
+    REQUIRE_OK(pb_model_load(test_model(), NULL, &model));
+    REQUIRE_OK(pb_system_create(model, &spec, &system));
     CHECK_FAILS(pb_workspace_create(system, &options, &workspace), PB_INVALID_ARGUMENT, "threads is -1");
     options.threads = 1;
     options.double_precision = 2;

@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using PluginBridge.Cli.Library;
+using PluginBridge.Cli.Output;
+using PluginBridge.Core.Chemistry;
+using PluginBridge.Core.IO;
+
+namespace PluginBridge.Cli.Commands;
+
+/// <summary><c>pluginbridge energy</c>: total energy, and forces, of a protein in vacuo.</summary>
+internal static class EnergyCommand
+{
+    private sealed record Request(string File, string Model, string Scheme, bool Forces, bool Json, int Threads,
+        bool DoublePrecision, bool SkipUnknown);
+
+    internal static Command Create()
+    {
+        Argument<string> file = CommonOptions.File();
+        var model = new Option<string>("--model")
+        {
+            Description = "Name of a model (see pluginbridge models), a model file, gfn2-xtb or ff14sb",
+            DefaultValueFactory = _ => "visnet-gfn2",
+        };
+        Option<string> scheme = CommonOptions.Scheme();
+        var forces = new Option<bool>("--forces") { Description = "Forces on all atoms as well, in the file's order" };
+        Option<bool> json = CommonOptions.Json();
+        var threads = new Option<int>("--threads")
+        {
+            Description = "Threads; the result does not depend on them",
+            DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
+        threads.Validators.Add(result =>
+        {
+            if (result.Errors.Any() || result.GetValueOrDefault<int>() < 1)
+                result.AddError("--threads takes a positive number.");
+        });
+        var precision = new Option<string>("--precision")
+        {
+            Description = "Precision of networks",
+            DefaultValueFactory = _ => "single",
+        };
+        precision.AcceptOnlyFromAmong("single", "double");
+        Option<bool> skipUnknown = CommonOptions.SkipUnknown();
+
+        var command = new Command("energy", "Total energy of a protein in vacuo (kJ/mol)")
+        {
+            file, model, scheme, forces, json, threads, precision, skipUnknown,
+        };
+        command.SetAction(parsed => Run(new Request(parsed.GetRequiredValue(file), parsed.GetRequiredValue(model),
+            parsed.GetRequiredValue(scheme), parsed.GetValue(forces), parsed.GetValue(json), parsed.GetValue(threads),
+            parsed.GetRequiredValue(precision) == "double", parsed.GetValue(skipUnknown))));
+        return command;
+    }
+
+    private static int Run(Request request)
+    {
+        PdbFile protein = PdbReader.Read(request.File, request.SkipUnknown);
+        Notes.Write(protein);
+        using NativeModel model = NativeModel.Load(request.Model);
+        using NativeSystem system = NativeSystem.Create(model, protein.Topology, CommonOptions.SchemeOf(request.Scheme));
+        double[] forces = request.Forces ? new double[protein.Positions.Length] : [];
+        double energy = system.TotalEnergy(protein.Positions, request.Threads, request.DoublePrecision, forces);
+
+        if (request.Json)
+            WriteJson(request, system.FragmentCount, energy, forces);
+        else
+            WriteTables(request, protein, system.FragmentCount, energy, forces);
+        return 0;
+    }
+
+    private static void WriteJson(Request request, long fragments, double energy, double[] forces) => Json.Write(json =>
+    {
+        json.WriteString("model", request.Model);
+        json.WriteString("scheme", request.Scheme);
+        json.WriteNumber("fragments", fragments);
+        json.WriteNumber("energy", energy);
+        if (!request.Forces)
+            return;
+        json.WriteStartArray("forces");
+        foreach (double[] force in forces.Chunk(3))
+        {
+            json.WriteStartArray();
+            foreach (double component in force)
+                json.WriteNumberValue(component);
+            json.WriteEndArray();
+        }
+        json.WriteEndArray();
+    });
+
+    private static void WriteTables(Request request, PdbFile protein, long fragments, double energy, double[] forces)
+    {
+        var summary = new TextTable("", "");
+        summary.Add("file", $"{protein.Name}: {Count(protein.Topology.Atoms.Count)} atoms, {Count(protein.Topology.Residues.Count)} residues");
+        summary.Add("model", request.Model);
+        summary.Add("scheme", $"{request.Scheme}: {fragments} fragment{(fragments == 1 ? "" : "s")}");
+        summary.Add("energy", energy.ToString("F4", CultureInfo.InvariantCulture) + " kJ/mol");
+        summary.Write();
+        if (!request.Forces)
+            return;
+
+        var table = new TextTable("atom", "residue", "Fx", "Fy", "Fz (kJ/mol/nm)") { RightAlignedFrom = 2 };
+        foreach (Atom atom in protein.Topology.Atoms)
+            table.Add([atom.Name, protein.Topology.Residues[atom.ResidueIndex].ToString(),
+                .. forces[(3 * atom.Index)..(3 * atom.Index + 3)].Select(f => f.ToString("F3", CultureInfo.InvariantCulture))]);
+        table.Write();
+    }
+
+    private static string Count(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
