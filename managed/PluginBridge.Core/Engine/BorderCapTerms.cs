@@ -11,17 +11,18 @@ namespace PluginBridge.Core.Engine;
 /// The cap takes the place of the atom that it replaces in the angles and torsions of the capped molecule, with AMBER's
 /// parameters of a hydrogen on that anchor (parm10/ff14SB: HC or H1 on CT and CX, H on N), whatever the host's force
 /// field. Its bond has a fixed length, hence no term. It carries no charge, so that the molecule keeps the charges of its
-/// real atoms; Lennard-Jones is that of HC or H, AMBER's rules for close neighbours (none across one or two bonds, half
-/// across three).
+/// real atoms; Lennard-Jones is that of HC, H1 or H, with AMBER's rules for close neighbours (none across one or two
+/// bonds, half across three).
 /// </remarks>
 internal static class BorderCapTerms
 {
     private const double Kcal = Units.KilojoulePerKilocalorie;
     private const double LennardJones14Scale = 0.5;
 
-    // σ = 2^(5/6) R, R = 1.4870 Å (HC) and 0.6000 Å (H); ε = 0.0157 kcal/mol.
-    private static readonly NonbondedParameters _hydrogenOnCarbon = new(0, 0.2649532787749369, 0.0157 * Kcal);
-    private static readonly NonbondedParameters _hydrogenOnNitrogen = new(0, 0.10690784617684071, 0.0157 * Kcal);
+    // σ = 2^(5/6) R, R = 1.4870 Å (HC), 1.3870 Å (H1, carbon beside nitrogen) and 0.6000 Å (H); ε = 0.0157 kcal/mol.
+    private static readonly NonbondedParameters _hc = new(0, 0.2649532787749369, 0.0157 * Kcal);
+    private static readonly NonbondedParameters _h1 = new(0, 0.2471353044121301, 0.0157 * Kcal);
+    private static readonly NonbondedParameters _h = new(0, 0.10690784617684071, 0.0157 * Kcal);
 
     /// <summary>Terms of some border caps. Atoms have the indices of the topology; cap k has index atoms + k.</summary>
     /// <param name="Angles">H–a–x, also between two caps of one anchor.</param>
@@ -63,7 +64,7 @@ internal static class BorderCapTerms
             if (nonbonded.Count > 0)
                 foreach (int q in cover.Companions(anchor))
                     if (distance.GetValueOrDefault(q, 4) is >= 3 and var bonds)
-                        terms.Pairs.Add(Scaled(PairInteractions.Combine(hydrogen, q, Hydrogen(topology, anchor), nonbonded[q]), bonds));
+                        terms.Pairs.Add(Scaled(PairInteractions.Combine(hydrogen, q, Hydrogen(topology, cover, anchor), nonbonded[q]), bonds));
         }
 
         return terms;
@@ -81,7 +82,7 @@ internal static class BorderCapTerms
             if (bonded)
                 AddTorsions(terms.Torsions, topology, atoms + k, a, b, atoms + other, 1);
             if (pairs)
-                terms.Pairs.Add(Scaled(PairInteractions.Combine(atoms + k, atoms + other, Hydrogen(topology, a), Hydrogen(topology, b)), bonded ? 3 : 4));
+                terms.Pairs.Add(Scaled(PairInteractions.Combine(atoms + k, atoms + other, Hydrogen(topology, cover, a), Hydrogen(topology, cover, b)), bonded ? 3 : 4));
         }
     }
 
@@ -139,8 +140,15 @@ internal static class BorderCapTerms
         topology.Atoms[atom].AtomicNumber == 6 && topology.Neighbors(atom).ToArray()
             .Any(n => topology.Atoms[n].AtomicNumber == 8 && topology.Neighbors(n).Length == 1);
 
-    private static NonbondedParameters Hydrogen(Topology topology, int anchor) =>
-        topology.Atoms[anchor].AtomicNumber == 7 ? _hydrogenOnNitrogen : _hydrogenOnCarbon;
+    private static NonbondedParameters Hydrogen(Topology topology, AtomSetCover cover, int anchor)
+    {
+        if (topology.Atoms[anchor].AtomicNumber == 7)
+            return _h;
+        foreach (int x in topology.Neighbors(anchor))
+            if (topology.Atoms[x].AtomicNumber == 7 && cover.Covers(anchor, x))
+                return _h1;
+        return _hc;
+    }
 
     private static NonbondedException Scaled(NonbondedException pair, int bonds) =>
         bonds == 3 ? pair with { Epsilon = LennardJones14Scale * pair.Epsilon } : pair;

@@ -52,15 +52,17 @@ internal static class Coverage
         }
     }
 
-    /// <summary>The host's terms: as many atoms as the topology, and for a correction the force field that it corrects.</summary>
+    /// <summary>The host's terms: as many atoms as the topology, and for a correction the force field that it corrects, of
+    /// the region and of the residues at its border.</summary>
     /// <exception cref="PluginBridgeException">They are not; the first atom or term that differs is named.</exception>
-    public static void CheckHostTerms(PotentialInfo potential, SystemSpecification specification, TemplateAssignment? assignment,
-        IReadOnlyList<Fragment> fragments)
+    public static void CheckHostTerms(PotentialInfo potential, SystemSpecification specification, TemplateAssignment? assignment)
     {
         if (specification.HostTerms is not { } host)
             return;
         int atoms = specification.Topology.Atoms.Count;
         if (host.AtomCount != atoms)
             throw new PluginBridgeException(ErrorCode.InvalidArgument, $"The host's terms are of {host.AtomCount} atoms, the topology has {atoms}.");
+        if (potential.Target != PotentialTarget.Absolute)
+            ForceFieldComparison.RequireFf14sb(host, specification.Topology, assignment!, specification.Constraints);
     }
 }
