@@ -164,6 +164,25 @@ def test_merged_and_split_forces_are_accepted(plugin, network, pentapeptide):
     plugin.FragmentPotential(network).createMixedSystem(pentapeptide.topology, host)
 
 
+def test_impropers_in_another_order_and_split_torsions_are_accepted(plugin, network, pentapeptide):
+    """tleap orders an improper's outer atoms by type, OpenMM by index; some writers split or merge equal torsions."""
+    host = hosts.vacuumSystem(pentapeptide.topology)
+    torsions = next(f for f in host.getForces() if isinstance(f, openmm.PeriodicTorsionForce))
+    bonded = {frozenset((a.index, b.index)) for a, b in pentapeptide.topology.bonds()}
+    reordered = split = 0
+    for index in range(torsions.getNumTorsions()):
+        a, b, c, d, n, phase, k = torsions.getTorsionParameters(index)
+        if not all(frozenset(pair) in bonded for pair in ((a, b), (b, c), (c, d))):
+            torsions.setTorsionParameters(index, b, a, c, d, n, phase, k)  # the third is the centre
+            reordered += 1
+        elif index % 7 == 0:
+            torsions.setTorsionParameters(index, a, b, c, d, n, phase, 0.5 * k)
+            torsions.addTorsion(a, b, c, d, n, phase, 0.5 * k)
+            split += 1
+    assert reordered > 5 and split > 5
+    plugin.FragmentPotential(network).createMixedSystem(pentapeptide.topology, host)
+
+
 @pytest.mark.parametrize("files", [("charmm36.xml",), ("amber99sb.xml",), ("amber14/protein.ff15ipq.xml",)],
                          ids=lambda f: f[0])
 def test_other_force_fields_are_refused_by_a_term(plugin, network, pentapeptide, files):

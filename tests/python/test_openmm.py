@@ -237,22 +237,22 @@ def test_inside_a_custom_cv_force(plugin, network, alanine):
     assert hosts.relativeError(halfForces, 0.5 * forces) < 1e-9
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_multiple_time_steps(plugin, network, alanine, platform):
-    """The correction every second step, the host every step: stable and at the right temperature scale."""
-    system = plugin.FragmentPotential("ff14sb").createSystem(alanine.topology, forceGroup=1)
-    integrator = openmm.MTSIntegrator(0.001, [(1, 1), (0, 2)])
-    ctx = hosts.context(system, alanine.positions, platform, integrator=integrator)
-    reference = openmm.VerletIntegrator(0.0005)
-    ctx.setVelocitiesToTemperature(300, 3)
-    velocities = ctx.getState(getVelocities=True).getVelocities()
-    integrator.step(20)
-    plain = hosts.context(hosts.vacuumSystem(alanine.topology), alanine.positions, platform, integrator=openmm.MTSIntegrator(0.001, [(0, 2)]))
-    plain.setVelocities(velocities)
-    plain.getIntegrator().step(20)
-    a, b = (c.getState(getPositions=True).getPositions(asNumpy=True)._value for c in (ctx, plain))
-    assert np.abs(a - b).max() < 1e-5
-    del reference
+def test_multiple_time_steps(plugin, network, alanine):
+    """The correction every second step, the host every step: the path of short steps for both."""
+    system = plugin.FragmentPotential(network, precision="double").createSystem(alanine.topology, forceGroup=1,
+                                                                                removeCMMotion=False)
+
+    def end(integrator, steps):
+        ctx = hosts.context(system, alanine.positions, integrator=integrator)
+        ctx.setVelocitiesToTemperature(300, 3)
+        integrator.step(steps)
+        return ctx.getState(getPositions=True).getPositions(asNumpy=True)._value
+
+    start = alanine.getPositions(asNumpy=True)._value
+    coarse = end(openmm.MTSIntegrator(0.0004, [(1, 1), (0, 2)]), 50)
+    fine = end(openmm.MTSIntegrator(0.0002, [(1, 1), (0, 2)]), 100)
+    path = np.abs(fine - start).max()
+    assert path > 5e-3 and np.abs(coarse - fine).max() < 0.01 * path
 
 
 def test_the_gil_is_not_held_up(plugin, network, alanine):
