@@ -96,7 +96,7 @@ public sealed class Gfn2XtbPotential : IPotential
     {
         double needed = BytesPerOrbitalPair * orbitals * orbitals;
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (atoms > XtbStack.MaxAtoms || needed > available)
+        if (atoms > XtbStack.MaxAtoms || (available > 0 && needed > available))
             throw new PluginBridgeException(ErrorCode.Unsupported,
                 $"{name} is too large for GFN2-xTB on this machine: its matrices take {needed / 1e9:F1} GB of " +
                 $"{available / 1e9:F1} GB. Choose a fragment scheme such as dipeptide, or a network.");
