@@ -1,7 +1,5 @@
 using System.CommandLine;
 using PluginBridge.Cli.Commands;
-using PluginBridge.Cli.Library;
-using PluginBridge.Core;
 
 namespace PluginBridge.Cli;
 
@@ -20,31 +18,27 @@ internal static class Program
             ModelsCommand.Create(),
             VersionCommand.Create(),
         };
-        ParseResult parsed = root.Parse(arguments);
-        if (parsed.Errors.Count > 0)
-            return Fail(_usage, parsed.Errors[0].Message + " See pluginbridge --help.");
         try
         {
-            LibraryLocation.Register();
+            ParseResult parsed = root.Parse(arguments);
+            if (parsed.Errors.Count > 0)
+                return Fail(_usage, parsed.Errors[0].Message + " See pluginbridge --help.");
+            LibraryLocation.Set();
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-        }
-        catch (PluginBridgeException exception)
-        {
-            return Fail(_failed, exception.Message);
-        }
-        catch (DllNotFoundException)
-        {
-            return Fail(_failed, $"{LibraryLocation.Path} cannot be loaded; bin and lib belong together.");
-        }
-        catch (IOException exception)
-        {
-            return Fail(_failed, exception.Message);
         }
         catch (Exception exception)
         {
-            return Fail(_failed, $"internal error, please report it: {exception.GetType().Name}: {exception.Message}");
+            return Fail(_failed, Describe(exception));
         }
     }
+
+    // Both the reader of PDB files and the library say in their own exceptions what is wrong; all else is our fault.
+    private static string Describe(Exception exception) => exception switch
+    {
+        Core.PluginBridgeException or PluginBridgeException or IOException => exception.Message,
+        TypeInitializationException { InnerException: { } inner } => Describe(inner),
+        _ => $"internal error, please report it: {exception.GetType().Name}: {exception.Message}",
+    };
 
     private static int Fail(int code, string message)
     {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using PluginBridge.Core.Fragmentation;
 
 namespace PluginBridge.Cli.Commands;
 

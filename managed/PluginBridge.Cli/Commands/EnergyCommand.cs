@@ -1,10 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
-using PluginBridge.Cli.Library;
 using PluginBridge.Cli.Output;
-using PluginBridge.Core.Chemistry;
 using PluginBridge.Core.IO;
+using Atom = PluginBridge.Core.Chemistry.Atom;
 
 namespace PluginBridge.Cli.Commands;
 
@@ -32,8 +30,9 @@ internal static class EnergyCommand
         };
         threads.Validators.Add(result =>
         {
-            if (result.Errors.Any() || result.GetValueOrDefault<int>() < 1)
-                result.AddError("--threads takes a positive number.");
+            string text = result.Tokens.Count > 0 ? result.Tokens[0].Value : "";
+            if (result.Tokens.Count > 0 && !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n > 0))
+                result.AddError($"--threads takes a positive number, not '{text}'.");
         });
         var precision = new Option<string>("--precision")
         {
@@ -57,10 +56,11 @@ internal static class EnergyCommand
     {
         PdbFile protein = PdbReader.Read(request.File, request.SkipUnknown);
         Notes.Write(protein);
-        using NativeModel model = NativeModel.Load(request.Model);
-        using NativeSystem system = NativeSystem.Create(model, protein.Topology, CommonOptions.SchemeOf(request.Scheme));
+        using Model model = Model.Load(request.Model);
+        using FragmentedSystem system = WholeProtein.Under(model, protein.Topology, CommonOptions.SchemeOf(request.Scheme));
+        using Workspace workspace = system.CreateWorkspace(request.Threads, request.DoublePrecision);
         double[] forces = request.Forces ? new double[protein.Positions.Length] : [];
-        double energy = system.TotalEnergy(protein.Positions, request.Threads, request.DoublePrecision, forces);
+        double energy = workspace.Evaluate(protein.Positions, forces, quantity: EnergyQuantity.Total);
 
         if (request.Json)
             WriteJson(request, system.FragmentCount, energy, forces);
@@ -69,7 +69,7 @@ internal static class EnergyCommand
         return 0;
     }
 
-    private static void WriteJson(Request request, long fragments, double energy, double[] forces) => Json.Write(json =>
+    private static void WriteJson(Request request, int fragments, double energy, double[] forces) => Json.Write(json =>
     {
         json.WriteString("model", request.Model);
         json.WriteString("scheme", request.Scheme);
@@ -88,7 +88,7 @@ internal static class EnergyCommand
         json.WriteEndArray();
     });
 
-    private static void WriteTables(Request request, PdbFile protein, long fragments, double energy, double[] forces)
+    private static void WriteTables(Request request, PdbFile protein, int fragments, double energy, double[] forces)
     {
         var summary = new TextTable("", "");
         summary.Add("file", $"{protein.Name}: {Count(protein.Topology.Atoms.Count)} atoms, {Count(protein.Topology.Residues.Count)} residues");
@@ -102,7 +102,7 @@ internal static class EnergyCommand
         var table = new TextTable("atom", "residue", "Fx", "Fy", "Fz (kJ/mol/nm)") { RightAlignedFrom = 2 };
         foreach (Atom atom in protein.Topology.Atoms)
             table.Add([atom.Name, protein.Topology.Residues[atom.ResidueIndex].ToString(),
-                .. forces[(3 * atom.Index)..(3 * atom.Index + 3)].Select(f => f.ToString("F3", CultureInfo.InvariantCulture))]);
+                .. forces.AsSpan(3 * atom.Index, 3).ToArray().Select(f => f.ToString("F3", CultureInfo.InvariantCulture))]);
         table.Write();
     }
 

@@ -1,11 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using PluginBridge.Cli.Library;
 using PluginBridge.Cli.Output;
-using PluginBridge.Core.Chemistry;
-using PluginBridge.Core.Fragmentation;
 using PluginBridge.Core.IO;
+using Topology = PluginBridge.Core.Chemistry.Topology;
 
 namespace PluginBridge.Cli.Commands;
 
@@ -28,8 +26,8 @@ internal static class FragmentsCommand
             Notes.Write(protein);
             string name = parsed.GetRequiredValue(scheme);
             // Fragments do not depend on the model; the plain force field needs no file.
-            using NativeModel model = NativeModel.Load("ff14sb");
-            using NativeSystem system = NativeSystem.Create(model, protein.Topology, CommonOptions.SchemeOf(name));
+            using Model model = Model.Load("ff14sb");
+            using FragmentedSystem system = WholeProtein.Under(model, protein.Topology, CommonOptions.SchemeOf(name));
             if (parsed.GetValue(json))
                 WriteJson(name, protein.Topology, system);
             else
@@ -39,11 +37,11 @@ internal static class FragmentsCommand
         return command;
     }
 
-    private static void WriteJson(string scheme, Topology topology, NativeSystem system) => Json.Write(json =>
+    private static void WriteJson(string scheme, Topology topology, FragmentedSystem system) => Json.Write(json =>
     {
         json.WriteString("scheme", scheme);
         json.WriteStartArray("fragments");
-        foreach (Fragment fragment in system.Fragments())
+        foreach (Fragment fragment in Fragments(system))
         {
             json.WriteStartObject();
             json.WriteString("label", fragment.Label);
@@ -66,26 +64,29 @@ internal static class FragmentsCommand
     private static void WriteCaps(Utf8JsonWriter json, Fragment fragment)
     {
         json.WriteStartArray("caps");
-        foreach (CapHydrogen cap in fragment.Caps)
+        foreach (Cap cap in fragment.Caps)
         {
             json.WriteStartObject();
             json.WriteNumber("anchor", cap.Anchor);
             json.WriteNumber("replaced", cap.Replaced);
-            json.WriteNumber("length", cap.BondLength);
+            json.WriteNumber("length", cap.Length);
             json.WriteEndObject();
         }
         json.WriteEndArray();
     }
 
-    private static void WriteTable(Topology topology, NativeSystem system)
+    private static void WriteTable(Topology topology, FragmentedSystem system)
     {
         var table = new TextTable("fragment", "residues", "coefficient", "atoms", "caps", "charge") { RightAlignedFrom = 2 };
-        foreach (Fragment fragment in system.Fragments())
+        foreach (Fragment fragment in Fragments(system))
             table.Add(fragment.Label, Residues(topology, fragment), Signed(fragment.Coefficient),
                 fragment.Atoms.Count.ToString(CultureInfo.InvariantCulture),
                 fragment.Caps.Count.ToString(CultureInfo.InvariantCulture), Signed(fragment.Charge));
         table.Write();
     }
+
+    private static IEnumerable<Fragment> Fragments(FragmentedSystem system) =>
+        Enumerable.Range(0, system.FragmentCount).Select(system.GetFragment);
 
     private static string Residues(Topology topology, Fragment fragment)
     {

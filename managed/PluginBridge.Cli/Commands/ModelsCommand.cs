@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using PluginBridge.Cli.Library;
 using PluginBridge.Cli.Output;
 
 namespace PluginBridge.Cli.Commands;
@@ -14,11 +13,11 @@ internal static class ModelsCommand
         var command = new Command("models", "Potentials that can be used by name") { json };
         command.SetAction(parsed =>
         {
-            List<ModelDescription> models = [];
-            foreach (string name in CoreLibrary.ModelNames())
+            List<ModelInfo> models = [];
+            foreach (string name in Model.List())
             {
-                using NativeModel model = NativeModel.Load(name);
-                models.Add(model.Describe());
+                using Model model = Model.Load(name);
+                models.Add(model.Info);
             }
             if (parsed.GetValue(json))
                 WriteJson(models);
@@ -29,10 +28,10 @@ internal static class ModelsCommand
         return command;
     }
 
-    private static void WriteJson(List<ModelDescription> models) => Json.Write(json =>
+    private static void WriteJson(List<ModelInfo> models) => Json.Write(json =>
     {
         json.WriteStartArray("models");
-        foreach (ModelDescription model in models)
+        foreach (ModelInfo model in models)
         {
             json.WriteStartObject();
             json.WriteString("name", model.Name);
@@ -49,10 +48,10 @@ internal static class ModelsCommand
         json.WriteEndArray();
     });
 
-    private static void WriteTable(List<ModelDescription> models)
+    private static void WriteTable(List<ModelInfo> models)
     {
         var table = new TextTable("model", "method", "target", "corrects", "cutoff (nm)");
-        foreach (ModelDescription model in models)
+        foreach (ModelInfo model in models)
             table.Add(model.Name, model.ReferenceMethod, model.Target, model.BaseForceField ?? "-",
                 double.IsFinite(model.Cutoff) ? model.Cutoff.ToString("0.###", CultureInfo.InvariantCulture) : "none");
         table.Write();

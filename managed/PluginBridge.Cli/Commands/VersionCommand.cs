@@ -1,5 +1,4 @@
 using System.CommandLine;
-using PluginBridge.Cli.Library;
 using PluginBridge.Cli.Output;
 
 namespace PluginBridge.Cli.Commands;
@@ -13,20 +12,20 @@ internal static class VersionCommand
         var command = new Command("version", "Version, instruction set in use, optional parts found") { json };
         command.SetAction(parsed =>
         {
-            bool xtb = CoreLibrary.HasFeature("gfn2-xtb");
+            bool xtb = PluginBridgeLibrary.HasFeature("gfn2-xtb");
             if (parsed.GetValue(json))
             {
                 Json.Write(writer =>
                 {
-                    writer.WriteString("version", CoreLibrary.Version);
-                    writer.WriteString("instruction_set", CoreLibrary.InstructionSet);
+                    writer.WriteString("version", PluginBridgeLibrary.Version);
+                    writer.WriteString("instruction_set", PluginBridgeLibrary.InstructionSet);
                     writer.WriteBoolean("libxtb", xtb);
                 });
                 return 0;
             }
             var table = new TextTable("", "");
-            table.Add("PluginBridge", CoreLibrary.Version);
-            table.Add("instruction set", CoreLibrary.InstructionSet);
+            table.Add("PluginBridge", PluginBridgeLibrary.Version);
+            table.Add("instruction set", PluginBridgeLibrary.InstructionSet);
             table.Add("libxtb", xtb ? "found" : "not found: gfn2-xtb is not available");
             table.Write();
             return 0;
