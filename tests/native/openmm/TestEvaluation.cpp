@@ -40,8 +40,8 @@ void testFiniteDifferences(Platform& platform) {
         Simulation simulation(fixture, platform);
         auto forces = simulation.getForces(ourGroup);
         double tolerance = 1e-6 * findLargest(forces);
-        // Every atom moves once, in a direction of its own; atoms at the ends of cut bonds are among them.
-        for (size_t i = 0; i < forces.size(); i++) {
+        // Atoms move one by one, each in a direction of its own: another third of them in each scheme.
+        for (size_t i = scheme % 3; i < forces.size(); i += 3) {
             Vec3 direction(cos(i), sin(2.0 * i), 0.3);
             direction /= sqrt(direction.dot(direction));
             auto displaced = [&](double distance) {
@@ -138,7 +138,8 @@ void testCorrectionEnergy(Platform& platform) {
                      loosen(1e-9, platform) * fabs(energy), "correction energy");
     }
     Fixture other("peptide");
-    requireThrows([&] { other.force->getCorrectionEnergy(simulation.context); }, {"not part of"});
+    requireThrows([&] { other.force->getCorrectionEnergy(simulation.context); },
+                  {"not present in the Context"});
 }
 
 void testTwoForcesWithOwnLambdas(Platform& platform) {

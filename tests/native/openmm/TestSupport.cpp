@@ -15,6 +15,8 @@ namespace test {
 
 Fixture::Fixture(const string& name) {
     ifstream systemXml(findFixture(name + ".system.xml"));
+    require(systemXml.good(),
+            "no " + findFixture(name + ".system.xml") + ": the test openmm-fixtures makes it");
     system.reset(XmlSerializer::deserialize<System>(systemXml));
     ifstream forceXml(findFixture(name + ".force.xml"));
     force =
