@@ -1,27 +1,25 @@
+using System.Runtime.CompilerServices;
+
 namespace PluginBridge.Core.Tests;
 
-/// <summary>Finds the structures shared beside the repository; tests that need them are skipped where they are absent.</summary>
+/// <summary>Finds files of the repository and those shared beside it; tests that need the latter are skipped without.</summary>
 internal static class FragmentTestFiles
 {
     /// <summary>Path of a protein structure.</summary>
     public static string Protein(string file)
     {
-        foreach (string folder in Candidates())
-        {
-            string path = Path.Combine(folder, "data", "proteins", file);
-            if (File.Exists(path))
-                return path;
-        }
-
-        Assert.Ignore($"{file} is not here: set PLUGINBRIDGE_SHARED to the folder with data/proteins.");
-        return "";
+        string shared = Environment.GetEnvironmentVariable("PLUGINBRIDGE_SHARED") is { Length: > 0 } given
+            ? given
+            : Path.Combine(Root(), "..", "shared");
+        string path = Path.Combine(shared, "data", "proteins", file);
+        if (!File.Exists(path))
+            Assert.Ignore($"{file} is not here: set PLUGINBRIDGE_SHARED to the folder with data/proteins.");
+        return path;
     }
 
-    private static IEnumerable<string> Candidates()
-    {
-        if (Environment.GetEnvironmentVariable("PLUGINBRIDGE_SHARED") is { Length: > 0 } given)
-            yield return given;
-        for (DirectoryInfo? d = new(TestContext.CurrentContext.TestDirectory); d is not null; d = d.Parent)
-            yield return Path.Combine(d.FullName, "..", "shared");
-    }
+    /// <summary>Path of a small model with random weights.</summary>
+    public static string Model(string file) => Path.Combine(Root(), "tests", "fixtures", "visnet", file);
+
+    private static string Root([CallerFilePath] string source = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(source)!, "..", "..", ".."));
 }

@@ -1,0 +1,135 @@
+using PluginBridge.Core.Chemistry;
+using PluginBridge.Core.Engine;
+using PluginBridge.Core.Fragmentation;
+using PluginBridge.Core.Potentials;
+
+namespace PluginBridge.Core.Tests;
+
+public class BorderCapTermsTests
+{
+    /// <summary>
+    /// Terms of the caps of one residue X in a chain are those that ff14SB has for the same hydrogens in ACE-X-NME (two of
+    /// the three hydrogens of either methyl group; the third is the neighbour's HA).
+    /// </summary>
+    [TestCase("ALA")]
+    [TestCase("LYS")]
+    [TestCase("GLY")]
+    public void CapsHaveTheTermsOfAceAndNme(string residue)
+    {
+        Topology chain = FragmentTestPeptides.Build([$"ACE ALA {residue} ALA NME"]);
+        double[] positions = FragmentTestPeptides.Positions(chain, 8);
+        TemplateAssignment chainAssignment = TemplateAssignment.Assign(chain);
+        Fragment whole = FragmentBuilder.Build(chain, chainAssignment, [.. chain.Residues[2].Atoms], FragmentScheme.Whole).Single();
+        BorderCapTerms.Terms caps = BorderCapTerms.Create(chain, whole.Caps, new AtomSetCover([whole.Atoms]),
+            AmberFf14sb.CreateTerms(chain, chainAssignment).Nonbonded);
+        Assert.That(whole.Caps, Has.Count.EqualTo(4));
+
+        Topology capped = FragmentTestPeptides.Build([$"ACE {residue} NME"]);
+        TemplateAssignment cappedAssignment = TemplateAssignment.Assign(capped);
+        MolecularMechanicsTerms terms = AmberFf14sb.CreateTerms(capped, cappedAssignment);
+        int count = chain.Atoms.Count;
+        // Where each atom of ACE-X-NME lies in the chain, caps behind its atoms.
+        int[] place = [.. capped.Atoms.Select(a => a.ResidueIndex switch
+        {
+            1 => Find(2, a.Name),
+            0 => a.Name switch { "CH3" => Find(1, "CA"), "C" => Find(1, "C"), "O" => Find(1, "O"), _ => Hydrogen(1, a) },
+            _ => a.Name switch { "N" => Find(3, "N"), "H" => Find(3, "H"), "C" or "CH3" => Find(3, "CA"), _ => Hydrogen(3, a) },
+        })];
+
+        Assert.That(caps.Angles.Select(t => Angle(t.A, t.B, t.C, t.Angle, t.Constant)),
+            Is.EquivalentTo(terms.Angles.Select(t => Angle(place[t.A], place[t.B], place[t.C], t.Angle, t.Constant)).Where(s => s.HasCap).ToArray()));
+        Assert.That(Torsions(caps.Torsions, Enumerable.Range(0, count + 4).ToArray()), Is.EquivalentTo(Torsions(terms.Torsions, place)));
+
+        // Lennard-Jones of every pair of a cap with an atom of X.
+        var exceptions = terms.Exceptions.ToDictionary(e => (Math.Min(e.A, e.B), Math.Max(e.A, e.B)));
+        for (int i = 0; i < place.Length; i++)
+            for (int j = 0; j < place.Length; j++)
+            {
+                if (place[i] < count || capped.Atoms[j].ResidueIndex != 1)
+                    continue;
+                NonbondedException expected = exceptions.TryGetValue((Math.Min(i, j), Math.Max(i, j)), out NonbondedException e)
+                    ? e
+                    : PairInteractions.Combine(i, j, terms.Nonbonded[i], terms.Nonbonded[j]);
+                NonbondedException found = caps.Pairs.FirstOrDefault(p => p.A == place[i] && p.B == place[j]);
+                Assert.That((found.Sigma, found.Epsilon), Is.EqualTo((expected.Epsilon == 0 ? found.Sigma : expected.Sigma, expected.Epsilon)).Using<(double, double)>(
+                    (x, y) => Math.Abs(x.Item1 - y.Item1) + Math.Abs(x.Item2 - y.Item2) < 1e-9), $"{capped.Describe(i)}, {capped.Describe(j)}");
+                Assert.That(found.ChargeProduct, Is.Zero);
+            }
+
+        int Find(int r, string name) => chain.Residues[r].Atoms.First(a => chain.Atoms[a].Name == name);
+
+        // H1 of the methyl group is HA, H2 and H3 are the caps.
+        int Hydrogen(int r, Atom atom)
+        {
+            int carbon = Find(r, "CA");
+            int number = atom.Name[^1] - '1';
+            return number == 0 ? Find(r, "HA") : count + Enumerable.Range(0, whole.Caps.Count).Where(k => whole.Caps[k].Anchor == carbon).ElementAt(number - 1);
+        }
+
+        (bool HasCap, string Text) Angle(int a, int b, int c, double angle, double constant) =>
+            (a >= count || c >= count, $"{Math.Min(a, c)} {b} {Math.Max(a, c)} {angle:F4} {constant:F2}");
+
+        List<string> Torsions(IEnumerable<PeriodicTorsion> torsions, int[] map) => [.. torsions
+            .Where(t => Math.Abs(t.Constant) > 1e-9 && new[] { t.A, t.B, t.C, t.D }.Any(x => map[x] >= count))
+            .Select(t => map[t.A] < map[t.D] ? $"{map[t.A]} {map[t.B]} {map[t.C]} {map[t.D]} {t.Periodicity} {t.Phase:F3} {t.Constant:F3}"
+                : $"{map[t.D]} {map[t.C]} {map[t.B]} {map[t.A]} {t.Periodicity} {t.Phase:F3} {t.Constant:F3}")];
+    }
+
+    [TestCase("3")]
+    [TestCase("4")]
+    [TestCase("1 2")]
+    [TestCase("3 5")]
+    [TestCase("2 5")]
+    [TestCase("1 4")]
+    public void ForcesOfRegionsThatEndInsideAChain(string residues)
+    {
+        int[] region = [.. residues.Split(' ').Select(int.Parse)];
+        foreach ((Topology topology, double[] positions) in new[] { EngineTestSystems.Chain, EngineTestSystems.Bridged })
+            foreach (FragmentScheme scheme in Enum.GetValues<FragmentScheme>())
+                foreach (PotentialTarget target in Enum.GetValues<PotentialTarget>())
+                {
+                    FragmentedSystem system = EngineTestSystems.System(new EngineToyPotential { Target = target, ManyBody = true }, topology, scheme, region);
+                    EngineDifferences.CheckForces(system, positions, [], EnergyQuantity.Correction, atoms: 4);
+                    EngineDifferences.CheckForces(system, positions, [], EnergyQuantity.Total, atoms: 4);
+                }
+    }
+
+    /// <summary>E_base of the capped residue, assembled here from the fragment's terms and those of the caps.</summary>
+    [Test]
+    public void AbsolutePotentialOfOneResidue()
+    {
+        (Topology topology, double[] positions) = EngineTestSystems.Chain;
+        TemplateAssignment assignment = TemplateAssignment.Assign(topology);
+        var toy = new EngineToyPotential { Target = PotentialTarget.Absolute };
+        // Next to proline: its N-CD is cut.
+        FragmentedSystem system = EngineTestSystems.System(toy, topology, FragmentScheme.Whole, 3);
+        Fragment f = system.Fragments[0];
+        MolecularMechanicsTerms all = AmberFf14sb.CreateTerms(topology, assignment);
+        BorderCapTerms.Terms caps = BorderCapTerms.Create(topology, f.Caps, new AtomSetCover([f.Atoms]), all.Nonbonded);
+        double[] extended = [.. positions, .. f.Caps.SelectMany(cap =>
+        {
+            var h = new double[3];
+            CapGeometry.Place(positions.AsSpan(3 * cap.Anchor, 3), positions.AsSpan(3 * cap.Replaced, 3), cap.BondLength, h);
+            return h;
+        })];
+        double capEnergy = new VacuumForceField(new() { AtomCount = extended.Length / 3, Angles = caps.Angles, Torsions = caps.Torsions }).Evaluate(extended, [])
+            + new PairInteractions(caps.Pairs).AddForces(extended, new double[extended.Length]);
+        double real = new VacuumForceField(all.Subset([.. f.Atoms])).Evaluate([.. f.Atoms.SelectMany(a => positions[(3 * a)..(3 * a + 3)])], []);
+        double expected = EngineQuantityTests.Energy(toy, topology, f, positions) - real - capEnergy;
+
+        using Workspace workspace = system.CreateWorkspace(new());
+        Assert.That(workspace.Evaluate(positions, [], EnergyQuantity.Correction, [], []), Is.EqualTo(expected).Within(1e-7));
+        Assert.That(Math.Abs(capEnergy), Is.GreaterThan(1), "the caps have energy of their own");
+    }
+
+    [Test]
+    public void CorrectionsAddNothingForBorders()
+    {
+        (Topology topology, double[] positions) = EngineTestSystems.Chain;
+        var toy = new EngineToyPotential();
+        FragmentedSystem system = EngineTestSystems.System(toy, topology, FragmentScheme.Whole, 3);
+        using Workspace workspace = system.CreateWorkspace(new());
+        Assert.That(workspace.Evaluate(positions, [], EnergyQuantity.Correction, [], []),
+            Is.EqualTo(EngineQuantityTests.Energy(toy, topology, system.Fragments[0], positions)).Within(1e-9));
+    }
+}
