@@ -46,7 +46,8 @@ static int run_level(const char* level, int32_t double_precision, result* found)
     return present;
 }
 
-static void compare(int32_t double_precision, double tolerance) {
+/* Tolerances relative to the energy and to the largest force. */
+static void compare(int32_t double_precision, double energy_tolerance, double force_tolerance) {
     static const char* levels[] = {"v2", "v3", "v4"};
     result lowest, other;
     double scale = 0;
@@ -58,9 +59,9 @@ static void compare(int32_t double_precision, double tolerance) {
             printf("this processor has no %s\n", levels[l]);
             continue;
         }
-        CHECK_NEAR(other.energy, lowest.energy, tolerance * fabs(lowest.energy));
+        CHECK_NEAR(other.energy, lowest.energy, energy_tolerance * fabs(lowest.energy));
         for (int i = 0; i < peptide_coordinate_count; i++)
-            CHECK_NEAR(other.forces[i], lowest.forces[i], tolerance * scale);
+            CHECK_NEAR(other.forces[i], lowest.forces[i], force_tolerance * scale);
     }
 }
 
@@ -82,7 +83,8 @@ int main(int argc, char** argv) {
         return fail_with_unknown_level();
     if (argc > 1)
         return print_result(atoi(argv[1]));
-    compare(1, 1e-10);
-    compare(0, 1e-6);
+    compare(1, 1e-12, 1e-12);
+    /* rounding of single precision: sums run in another order, with or without fused multiply-add */
+    compare(0, 1e-6, 1e-5);
     return check_result();
 }
