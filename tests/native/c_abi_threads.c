@@ -13,6 +13,8 @@ typedef struct {
     int wrong; /* checks are not thread-safe: counted here */
 } job;
 
+static pb_workspace* shared_workspace = NULL;
+
 static void* evaluate_often(void* argument) {
     job* mine = (job*)argument;
     double forces[peptide_coordinate_count], energy;
@@ -59,6 +61,36 @@ static void test_threads(void) {
     pb_system_free(system);
 }
 
+/* A workspace is one caller's: the second is refused, the first gets its result. */
+static void* evaluate_shared(void* argument) {
+    double forces[peptide_coordinate_count], energy;
+    int* counts = (int*)argument;
+    for (int i = 0; i < repetitions; i++) {
+        const pb_status status =
+            pb_evaluate(shared_workspace, peptide_positions, NULL, &energy, forces, NULL);
+        if (status == PB_OK)
+            counts[0]++;
+        else if (status == PB_INVALID_ARGUMENT && strstr(pb_last_error(), "another thread") != NULL)
+            counts[1]++;
+    }
+    return NULL;
+}
+
+static void test_shared_workspace(void) {
+    pthread_t threads[thread_count];
+    int counts[thread_count][2] = {{0}}, done = 0;
+    shared_workspace = peptide_workspace(test_model(), PB_SCHEME_DIPEPTIDE, 1, 1);
+    for (int i = 0; i < thread_count; i++)
+        CHECK(pthread_create(&threads[i], NULL, evaluate_shared, counts[i]) == 0);
+    for (int i = 0; i < thread_count; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+        CHECK(counts[i][0] + counts[i][1] == repetitions);
+        done += counts[i][0];
+    }
+    CHECK(done > 0);
+    pb_workspace_free(shared_workspace);
+}
+
 static void test_thread_count(void) {
     const int32_t counts[] = {1, 2, 3};
     for (int32_t double_precision = 0; double_precision <= 1; double_precision++) {
@@ -101,6 +133,7 @@ static void test_wrong_thread_count(void) {
 
 int main(void) {
     test_threads();
+    test_shared_workspace();
     test_thread_count();
     test_wrong_thread_count();
     return check_result();
