@@ -41,14 +41,14 @@ void testNotANumber(Platform& platform) {
     auto positions = fixture.positions;
     positions[7][1] = numeric_limits<double>::quiet_NaN();
     simulation.context.setPositions(positions);
-    // Platforms that check positions themselves do so before any force is computed.
+    // The CPU platform checks positions itself, before any force is computed.
     int particle, element, residue;
     string name;
     bool inRegion;
     fixture.force->getAtom(7, particle, element, name, residue, inRegion);
-    vector<string> parts = {"Particle coordinate"};
-    if (platform.getName() == "Reference")
-        parts = {name, "not a number"};
+    vector<string> parts = {name, "not a number"};
+    if (platform.getName() == "CPU")
+        parts = {"Particle coordinate"};
     requireThrows([&] { simulation.getEnergy(ourGroup); }, parts);
     requireThrows([&] { simulation.getForces(ourGroup); }, parts);
     simulation.context.setPositions(fixture.positions);

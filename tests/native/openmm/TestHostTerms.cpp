@@ -102,6 +102,33 @@ void testAbsolutePotentialReplacesHost(Platform& platform) {
     require(fabs(original.getEnergy(hostGroups) - other.getEnergy(hostGroups)) > 10, "the hosts differ");
 }
 
+/** The terms read of an ff14SB host must give the same E_base as the library's own ff14SB, fragment by
+ * fragment. */
+void testPartOfChain(Platform& platform) {
+    for (auto scheme : {FragmentedPotentialForce::Whole, FragmentedPotentialForce::Dipeptide,
+                        FragmentedPotentialForce::Window2, FragmentedPotentialForce::Window3})
+        for (bool wholeChain : {true, false}) {
+            AbsoluteFixture fixture;
+            fixture.force->setScheme(scheme);
+            for (int i = 0; i < fixture.force->getNumAtoms(); i++) {
+                int particle, element, residue;
+                string name;
+                bool inRegion;
+                fixture.force->getAtom(i, particle, element, name, residue, inRegion);
+                inRegion = wholeChain || (residue >= 2 && residue <= 4);
+                fixture.force->setAtom(i, particle, element, name, residue, inRegion);
+            }
+            Simulation simulation(fixture, platform);
+            DirectEvaluation direct(*fixture.force, fixture.positions, false);
+            string what =
+                FragmentedPotentialForce::getSchemeName(scheme) + (wholeChain ? ", whole chain" : ", a part");
+            requireClose(simulation.getEnergy(ourGroup), direct.energy,
+                         loosen(1e-7, platform) * fabs(direct.energy), what);
+            requireClose(simulation.getForces(ourGroup), direct.forces,
+                         loosen(1e-7, platform) * findLargest(direct.forces), what);
+        }
+}
+
 /** Charges in one NonbondedForce, Lennard-Jones in another, bonds in two forces: still the same host. */
 void testSplitForcesAreMerged(Platform& platform) {
     for (bool absolute : {false, true}) {
@@ -247,6 +274,7 @@ void testCustomForces(Platform& platform) {
 int main(int argc, char* argv[]) {
     return run(argc, argv,
                {{"an absolute potential replaces the host", testAbsolutePotentialReplacesHost},
+                {"a part of a chain, all schemes", testPartOfChain},
                 {"split forces are merged", testSplitForcesAreMerged},
                 {"two sets of charges are refused", testTwoChargeSetsAreRefused},
                 {"another charge is named", testOtherChargeIsNamed},

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <exception>
 #include <fstream>
+#include <iostream>
 #include <thread>
 #include <unistd.h>
 
@@ -106,6 +107,7 @@ void testNoLeak(Platform& platform) {
     double before = measureMemory();
     createAndUse(100);
     double grown = measureMemory() - before;
+    cout << "100 Contexts leave " << grown << " MiB" << endl;
     require(grown < 8, "100 Contexts leave " + to_string(grown) + " MiB");
 
     Simulation simulation(fixture, platform);
@@ -115,6 +117,7 @@ void testNoLeak(Platform& platform) {
     for (int i = 0; i < 500; i++)
         simulation.getForces(ourGroup);
     grown = measureMemory() - before;
+    cout << "500 evaluations leave " << grown << " MiB" << endl;
     require(grown < 4, "500 evaluations leave " + to_string(grown) + " MiB");
 }
 
