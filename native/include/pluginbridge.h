@@ -9,6 +9,7 @@
  *   pb_workspace  the buffers of one caller: not thread-safe; make one per thread or simulation.
  *   Every handle is freed once by its pb_*_free, which accepts NULL. The library must stay loaded until the process
  *   ends: open it with RTLD_NODELETE (linking against it is fine).
+ *   After a fork the child cannot go on using it (every call then fails); fork before the first call, or exec.
  *
  * Errors
  *   Functions return a pb_status. Where it is not PB_OK, pb_last_error() gives a message for the user that names the

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <pthread.h>
 #include <unistd.h>
 
 namespace pluginbridge {
@@ -49,6 +50,8 @@ int requestedLevel(const char* text) {
 
 } // namespace
 
+std::atomic<bool> CoreLibrary::lostByFork_{false};
+
 const CoreLibrary& CoreLibrary::instance() {
     // Never destroyed: other libraries' destructors may still free handles when the process ends.
     static const CoreLibrary* const core = new CoreLibrary;
@@ -63,6 +66,22 @@ CoreLibrary::CoreLibrary() {
         entries_.fill(nullptr);
     if (known)
         sigaction(SIGPIPE, &pipe, nullptr);
+    // A forked child has none of the runtime's threads: calls would wait for them for ever.
+    if (failureStatus_ == PB_OK)
+        pthread_atfork(nullptr, nullptr, [] { lostByFork_ = true; });
+}
+
+const char* CoreLibrary::failure() const {
+    return lostByFork_ ? "PluginBridge was in use before this process was forked, and cannot be used on in "
+                         "the child. "
+                         "Start processes with exec (Python: multiprocessing's start method \"spawn\"), or "
+                         "fork before "
+                         "the first call."
+                       : failure_.c_str();
+}
+
+pb_status CoreLibrary::failureStatus() const {
+    return lostByFork_ ? PB_UNSUPPORTED : failureStatus_;
 }
 
 bool CoreLibrary::open() {

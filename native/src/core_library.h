@@ -5,6 +5,7 @@
 #include "pluginbridge.h"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <string>
 
@@ -23,12 +24,14 @@ public:
     /// The core of this process; the first call loads it.
     static const CoreLibrary& instance();
 
-    /// Address of a function in the core; null where the core could not be loaded.
-    void* operator[](Entry entry) const { return entries_[static_cast<size_t>(entry)]; }
+    /// Address of a function in the core; null where the core could not be loaded or did not survive a fork.
+    void* operator[](Entry entry) const {
+        return lostByFork_.load(std::memory_order_relaxed) ? nullptr : entries_[static_cast<size_t>(entry)];
+    }
 
-    /// Why it could not be loaded, and as what that counts.
-    const std::string& failure() const { return failure_; }
-    pb_status failureStatus() const { return failureStatus_; }
+    /// Why there is none, and as what that counts.
+    const char* failure() const;
+    pb_status failureStatus() const;
 
 private:
     CoreLibrary();
@@ -36,6 +39,7 @@ private:
     bool load(const std::string& directory, int level);
     bool fail(pb_status status, const std::string& message);
 
+    static std::atomic<bool> lostByFork_;
     std::array<void*, static_cast<size_t>(Entry::count)> entries_{};
     std::string failure_;
     pb_status failureStatus_ = PB_OK;

@@ -13,7 +13,7 @@ template <typename T> T unavailable(const char* name) {
     if constexpr (std::is_same_v<T, pb_status>)
         return CoreLibrary::instance().failureStatus();
     else if constexpr (std::is_same_v<T, const char*>)
-        return std::strcmp(name, "pb_last_error") == 0 ? CoreLibrary::instance().failure().c_str()
+        return std::strcmp(name, "pb_last_error") == 0 ? CoreLibrary::instance().failure()
                : std::strcmp(name, "pb_version") == 0  ? PLUGINBRIDGE_VERSION
                                                        : "";
     else if constexpr (std::is_same_v<T, int64_t>)

@@ -85,9 +85,41 @@ static void test_opened_again(void) {
     }
 }
 
+static int exit_status_of(pid_t child) {
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Before the first call nothing has started: parent and child use the library each for itself. */
+static void test_fork_before_first_call(void) {
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        evaluate_once();
+        _exit(check_failures);
+    }
+    CHECK(exit_status_of(child) == 0);
+}
+
+/* Later a child gets an error, not a deadlock; the parent goes on. */
+static void test_fork_after_first_call(void) {
+    evaluate_once();
+    const pid_t child = fork();
+    if (child == 0) {
+        pb_model* model = NULL;
+        alarm(60);
+        CHECK_FAILS(pb_model_load("ff14sb", NULL, &model), PB_UNSUPPORTED, "forked");
+        pb_model_free(model);
+        _exit(check_failures);
+    }
+    CHECK(exit_status_of(child) == 0);
+    evaluate_once();
+}
+
 /* A process that evaluates and fails a call ends normally, with nothing printed. */
 static void test_silent_child(const char* self) {
-    int channel[2], status = -1;
+    int channel[2];
     char printed[64];
     CHECK(pipe(channel) == 0);
     const pid_t child = fork();
@@ -102,7 +134,7 @@ static void test_silent_child(const char* self) {
     close(channel[1]);
     CHECK(read(channel[0], printed, sizeof printed) == 0); /* end of file at once */
     close(channel[0]);
-    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK(exit_status_of(child) == 0);
 }
 
 int main(int argc, char** argv) {
@@ -111,7 +143,9 @@ int main(int argc, char** argv) {
         evaluate_once();
         return pb_model_load("no-such-model", NULL, &model) == PB_OK || check_failures > 0;
     }
+    test_fork_before_first_call();
     test_host_signals();
+    test_fork_after_first_call();
     test_floating_point_environment();
     test_opened_again();
     test_silent_child(argv[0]);
