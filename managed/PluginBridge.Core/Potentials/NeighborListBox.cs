@@ -24,7 +24,7 @@ internal readonly struct PeriodicBox
     public bool IsPeriodic { get; }
 
     /// <summary>Checks nine numbers (vectors a, b, c) for reduced form and for room for the cutoff.</summary>
-    /// <exception cref="PluginBridgeException">InvalidArgument, with the lengths.</exception>
+    /// <exception cref="PluginBridgeException">InvalidArgument: not in reduced form. Unsupported: too small, with the lengths.</exception>
     public static PeriodicBox Create(ReadOnlySpan<double> box, double cutoff)
     {
         if (box.IsEmpty)

@@ -133,51 +133,54 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// <summary>Gradients that atom j gets as source of edges: k, v (of attention), vector features and the source projection.</summary>
     private void SumSourceGradients(int l, int j)
     {
+        int h = H; // a local: the compiler cannot know that stores leave the field alone
         var layer = _net.Layers[l];
+        int stride = GradientWidth;
+        bool first = layer.First;
         var memory = _layers[l];
-        int messages = layer.MessageBlocks * H, width = layer.VectorBlocks * H;
-        T* gk = _gAttention.Pointer + 3L * j * H + H;
-        new Span<T>(gk, 2 * H).Clear();
-        T* gv = GvOut(l) + 3L * j * H, gSource = _gVectors.Pointer + 3L * j * GradientWidth + 4 * H;
-        if (!layer.First)
-            new Span<T>(GvIn(l) + 3L * j * H, 3 * H).CopyTo(new Span<T>(gv, 3 * H));
+        int messages = layer.MessageBlocks * h, width = layer.VectorBlocks * h;
+        T* gk = _gAttention.Pointer + 3L * j * h + h;
+        new Span<T>(gk, 2 * h).Clear();
+        T* gv = GvOut(l) + 3L * j * h, gSource = _gVectors.Pointer + 3L * j * stride + 4 * h;
+        if (!first)
+            new Span<T>(GvIn(l) + 3L * j * h, 3 * h).CopyTo(new Span<T>(gv, 3 * h));
         if (layer.UpdatesEdges)
             for (int s = 0; s < 3; s++)
-                new Span<T>(gSource + s * GradientWidth, H).Clear();
+                new Span<T>(gSource + s * stride, h).Clear();
         for (int e = _edgeStart.Pointer[j]; e < _edgeStart.Pointer[j + 1]; e++)
         {
             int i = _source.Pointer[e], reverse = _reverse.Pointer[e];
-            T* terms = _edgeTerms.Pointer + 2L * reverse * H;
+            T* terms = _edgeTerms.Pointer + 2L * reverse * h;
             T* messageTerms = memory.MessageZ.Pointer + (long)reverse * messages;
-            T* gValue = layer.First ? messageTerms : messageTerms + H;
-            for (int c = 0; c < H; c += V.Count)
+            T* gValue = first ? messageTerms : messageTerms + h;
+            for (int c = 0; c < h; c += V.Count)
             {
                 (V.Load(gk + c) + V.Load(terms + c)).Store(gk + c);
-                (V.Load(gk + H + c) + V.Load(gValue + c)).Store(gk + H + c);
+                (V.Load(gk + h + c) + V.Load(gValue + c)).Store(gk + h + c);
             }
-            if (layer.First)
+            if (first)
                 continue;
-            T* gvi = GvIn(l) + 3L * i * H;
-            for (int c = 0; c < H; c += V.Count)
+            T* gvi = GvIn(l) + 3L * i * h;
+            for (int c = 0; c < h; c += V.Count)
             {
                 V s1 = V.Load(messageTerms + c);
                 for (int s = 0; s < 3; s++)
-                    V.MultiplyAdd(V.Load(gvi + s * H + c), s1, V.Load(gv + s * H + c)).Store(gv + s * H + c);
+                    V.MultiplyAdd(V.Load(gvi + s * h + c), s1, V.Load(gv + s * h + c)).Store(gv + s * h + c);
             }
             if (!layer.UpdatesEdges)
                 continue;
-            T* target = memory.Vectors.Pointer + 3L * i * width + 3 * H;
+            T* target = memory.Vectors.Pointer + 3L * i * width + 3 * h;
             T* d = _geometry.Pointer + 4L * e;
             V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]);
-            for (int c = 0; c < H; c += V.Count)
+            for (int c = 0; c < h; c += V.Count)
             {
                 V x = V.Load(target + c), y = V.Load(target + width + c), z = V.Load(target + 2 * width + c);
-                V g = V.Load(terms + H + c);
+                V g = V.Load(terms + h + c);
                 V along = V.Zero - V.MultiplyAdd(x, dx, V.MultiplyAdd(y, dy, z * dz));
                 T* gs = gSource + c;
                 V.MultiplyAdd(g, V.MultiplyAdd(along, dx, x), V.Load(gs)).Store(gs);
-                V.MultiplyAdd(g, V.MultiplyAdd(along, dy, y), V.Load(gs + GradientWidth)).Store(gs + GradientWidth);
-                V.MultiplyAdd(g, V.MultiplyAdd(along, dz, z), V.Load(gs + 2 * GradientWidth)).Store(gs + 2 * GradientWidth);
+                V.MultiplyAdd(g, V.MultiplyAdd(along, dy, y), V.Load(gs + stride)).Store(gs + stride);
+                V.MultiplyAdd(g, V.MultiplyAdd(along, dz, z), V.Load(gs + 2 * stride)).Store(gs + 2 * stride);
             }
         }
     }

@@ -29,19 +29,20 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// <summary>a_ij = SiLU(Σ_head q_i k_j dk) C, m_ij = v_j dv a_ij, X_i = Σ_j m_ij.</summary>
     private void Attention(int l, int i, T* message, T* row)
     {
+        int h = H; // a local: the compiler cannot know that stores leave the field alone
         var memory = _layers[l];
-        T* activated = row + H, x = _messages.Pointer + (long)i * H, q = memory.Attention.Pointer + 3L * i * H;
-        new Span<T>(x, H).Clear();
-        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, message += H)
+        T* activated = row + h, x = _messages.Pointer + (long)i * h, q = memory.Attention.Pointer + 3L * i * h;
+        new Span<T>(x, h).Clear();
+        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, message += h)
         {
-            T* k = memory.Attention.Pointer + 3L * _source.Pointer[e] * H + H, value = k + H;
+            T* k = memory.Attention.Pointer + 3L * _source.Pointer[e] * h + h, value = k + h;
             T* dk = _net.Layers[l].PairFeatures ? PairValue(l, e) : Activate(l, e, activated);
-            T* dv = dk + H;
-            for (int c = 0; c < H; c += V.Count)
+            T* dv = dk + h;
+            for (int c = 0; c < h; c += V.Count)
                 (V.Load(q + c) * V.Load(k + c) * V.Load(dk + c)).Store(row + c);
             _heads.Sum(row);
             V envelope = V.Splat(_geometry.Pointer[4L * e + 3]);
-            for (int c = 0; c < H; c += V.Count)
+            for (int c = 0; c < h; c += V.Count)
             {
                 V a = SimdMath<T, V>.Silu(V.Load(row + c)) * envelope;
                 V m = V.Load(value + c) * V.Load(dv + c) * a;
@@ -56,8 +57,9 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// <summary>SiLU of an edge's dk and dv arguments.</summary>
     private T* Activate(int l, int e, T* activated)
     {
-        T* z = _layers[l].EdgeZ.Pointer + (long)e * _net.Layers[l].EdgeBlocks * H;
-        for (int c = 0; c < 2 * H; c += V.Count)
+        int h = H;
+        T* z = _layers[l].EdgeZ.Pointer + (long)e * _net.Layers[l].EdgeBlocks * h;
+        for (int c = 0; c < 2 * h; c += V.Count)
             SimdMath<T, V>.Silu(V.Load(z + c)).Store(activated + c);
         return activated;
     }
@@ -65,30 +67,32 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// <summary>V_i = Σ_j (v_j s1 + d_ij s2), (s1, s2) = SiLU(Ws m + bs) C.</summary>
     private void VectorMessages(int l, int i)
     {
+        int h = H;
         var layer = _net.Layers[l];
+        bool first = layer.First;
         var memory = _layers[l];
-        T* sum = _vectorMessages.Pointer + 3L * i * H;
-        new Span<T>(sum, 3 * H).Clear();
-        T* z = memory.MessageZ.Pointer + (long)_edgeStart.Pointer[i] * layer.MessageBlocks * H;
-        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, z += layer.MessageBlocks * H)
+        T* sum = _vectorMessages.Pointer + 3L * i * h;
+        new Span<T>(sum, 3 * h).Clear();
+        T* z = memory.MessageZ.Pointer + (long)_edgeStart.Pointer[i] * layer.MessageBlocks * h;
+        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, z += layer.MessageBlocks * h)
         {
-            T* d = _geometry.Pointer + 4L * e, vj = memory.V.Pointer + 3L * _source.Pointer[e] * H;
+            T* d = _geometry.Pointer + 4L * e, vj = memory.V.Pointer + 3L * _source.Pointer[e] * h;
             V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]), envelope = V.Splat(d[3]);
-            for (int c = 0; c < H; c += V.Count)
+            for (int c = 0; c < h; c += V.Count)
             {
-                V s2 = SimdMath<T, V>.Silu(V.Load(layer.First ? z + c : z + H + c)) * envelope;
-                V x = V.MultiplyAdd(dx, s2, V.Load(sum + c)), y = V.MultiplyAdd(dy, s2, V.Load(sum + H + c)),
-                    w = V.MultiplyAdd(dz, s2, V.Load(sum + 2 * H + c));
-                if (!layer.First)
+                V s2 = SimdMath<T, V>.Silu(V.Load(first ? z + c : z + h + c)) * envelope;
+                V x = V.MultiplyAdd(dx, s2, V.Load(sum + c)), y = V.MultiplyAdd(dy, s2, V.Load(sum + h + c)),
+                    w = V.MultiplyAdd(dz, s2, V.Load(sum + 2 * h + c));
+                if (!first)
                 {
                     V s1 = SimdMath<T, V>.Silu(V.Load(z + c)) * envelope;
                     x = V.MultiplyAdd(V.Load(vj + c), s1, x);
-                    y = V.MultiplyAdd(V.Load(vj + H + c), s1, y);
-                    w = V.MultiplyAdd(V.Load(vj + 2 * H + c), s1, w);
+                    y = V.MultiplyAdd(V.Load(vj + h + c), s1, y);
+                    w = V.MultiplyAdd(V.Load(vj + 2 * h + c), s1, w);
                 }
                 x.Store(sum + c);
-                y.Store(sum + H + c);
-                w.Store(sum + 2 * H + c);
+                y.Store(sum + h + c);
+                w.Store(sum + 2 * h + c);
             }
         }
     }
@@ -97,24 +101,26 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// w1·w2 = a·b − (a·d)(b·d).</summary>
     private void UpdateEdges(int l, int i)
     {
+        int h = H;
         var layer = _net.Layers[l];
+        bool shared = layer.PairFeatures;
         var memory = _layers[l];
-        int width = layer.VectorBlocks * H;
-        T* a = memory.Vectors.Pointer + 3L * i * width + 3 * H;
+        int width = layer.VectorBlocks * h;
+        T* a = memory.Vectors.Pointer + 3L * i * width + 3 * h;
         for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++)
         {
-            T* b = memory.Vectors.Pointer + 3L * _source.Pointer[e] * width + 4 * H, d = _geometry.Pointer + 4L * e;
-            T* f = _edgeFeatures.Pointer + (long)e * H;
-            T* before = layer.PairFeatures ? _pairFeatures.Pointer + (long)_pairOfEdge.Pointer[e] * H : f;
-            T* gate = layer.PairFeatures ? PairValue(l, e) + 2 * H : memory.EdgeZ.Pointer + 3L * e * H + 2 * H;
+            T* b = memory.Vectors.Pointer + 3L * _source.Pointer[e] * width + 4 * h, d = _geometry.Pointer + 4L * e;
+            T* f = _edgeFeatures.Pointer + (long)e * h;
+            T* before = shared ? _pairFeatures.Pointer + (long)_pairOfEdge.Pointer[e] * h : f;
+            T* gate = shared ? PairValue(l, e) + 2 * h : memory.EdgeZ.Pointer + 3L * e * h + 2 * h;
             V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]);
-            for (int c = 0; c < H; c += V.Count)
+            for (int c = 0; c < h; c += V.Count)
             {
                 V ax = V.Load(a + c), ay = V.Load(a + width + c), az = V.Load(a + 2 * width + c);
                 V bx = V.Load(b + c), by = V.Load(b + width + c), bz = V.Load(b + 2 * width + c);
                 V ad = V.MultiplyAdd(ax, dx, V.MultiplyAdd(ay, dy, az * dz)), bd = V.MultiplyAdd(bx, dx, V.MultiplyAdd(by, dy, bz * dz));
                 V dot = V.MultiplyAdd(ax, bx, V.MultiplyAdd(ay, by, az * bz)) - ad * bd;
-                V g = layer.PairFeatures ? V.Load(gate + c) : SimdMath<T, V>.Silu(V.Load(gate + c));
+                V g = shared ? V.Load(gate + c) : SimdMath<T, V>.Silu(V.Load(gate + c));
                 V.MultiplyAdd(g, dot, V.Load(before + c)).Store(f + c);
             }
         }

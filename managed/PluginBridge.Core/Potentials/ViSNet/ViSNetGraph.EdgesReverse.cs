@@ -43,21 +43,23 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// argument, for the sources' v_j.</summary>
     private void VectorMessagesReverse(int l, int i, T* gz)
     {
+        int h = H; // a local: the compiler cannot know that stores leave the field alone
         var layer = _net.Layers[l];
+        bool first = layer.First;
         var memory = _layers[l];
-        int width = layer.MessageBlocks * H;
+        int width = layer.MessageBlocks * h;
         bool start = l == _net.Layers.Length - 1;
-        T* gV = GvIn(l) + 3L * i * H;
+        T* gV = GvIn(l) + 3L * i * h;
         for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gz += width)
         {
             T* z = memory.MessageZ.Pointer + (long)e * width, d = _geometry.Pointer + 4L * e;
-            T* vj = memory.V.Pointer + 3L * _source.Pointer[e] * H;
+            T* vj = memory.V.Pointer + 3L * _source.Pointer[e] * h;
             V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]), envelope = V.Splat(d[3]);
             V gEnvelope = V.Zero, gdx = V.Zero, gdy = V.Zero, gdz = V.Zero;
-            for (int c = 0; c < H; c += V.Count)
+            for (int c = 0; c < h; c += V.Count)
             {
-                V gx = V.Load(gV + c), gy = V.Load(gV + H + c), gw = V.Load(gV + 2 * H + c);
-                int second = layer.First ? c : H + c;
+                V gx = V.Load(gV + c), gy = V.Load(gV + h + c), gw = V.Load(gV + 2 * h + c);
+                int second = first ? c : h + c;
                 SimdMath<T, V>.Silu(V.Load(z + second), out V y, out V dy2);
                 V gs2 = V.MultiplyAdd(gx, dx, V.MultiplyAdd(gy, dy, gw * dz));
                 gEnvelope = V.MultiplyAdd(gs2, y, gEnvelope);
@@ -66,10 +68,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 gdy = V.MultiplyAdd(gy, s2, gdy);
                 gdz = V.MultiplyAdd(gw, s2, gdz);
                 (gs2 * dy2 * envelope).Store(gz + second);
-                if (layer.First)
+                if (first)
                     continue;
                 SimdMath<T, V>.Silu(V.Load(z + c), out y, out V dy1);
-                V gs1 = V.MultiplyAdd(gx, V.Load(vj + c), V.MultiplyAdd(gy, V.Load(vj + H + c), gw * V.Load(vj + 2 * H + c)));
+                V gs1 = V.MultiplyAdd(gx, V.Load(vj + c), V.MultiplyAdd(gy, V.Load(vj + h + c), gw * V.Load(vj + 2 * h + c)));
                 gEnvelope = V.MultiplyAdd(gs1, y, gEnvelope);
                 (gs1 * dy1 * envelope).Store(gz + c);
                 (y * envelope).Store(z + c);
@@ -89,19 +91,21 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// their arguments, and C(r). Leaves per edge those of v_j (in place of s2's argument) and k_j.</summary>
     private void AttentionReverse(int l, int i, T* gMessage, T* gProducts, int stride, T* row)
     {
+        int h = H;
         var layer = _net.Layers[l];
+        bool shared = layer.PairFeatures;
         var memory = _layers[l];
-        int width = layer.MessageBlocks * H;
-        T* weights = row + H, activated = row + 2 * H, slopes = row + 4 * H;
-        T* gX = _gMessages.Pointer + (long)i * H, q = memory.Attention.Pointer + 3L * i * H;
-        T* gq = _gAttention.Pointer + 3L * i * H;
-        new Span<T>(gq, H).Clear();
-        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gMessage += H, gProducts += stride)
+        int width = layer.MessageBlocks * h;
+        T* weights = row + h, activated = row + 2 * h, slopes = row + 4 * h;
+        T* gX = _gMessages.Pointer + (long)i * h, q = memory.Attention.Pointer + 3L * i * h;
+        T* gq = _gAttention.Pointer + 3L * i * h;
+        new Span<T>(gq, h).Clear();
+        for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gMessage += h, gProducts += stride)
         {
-            T* k = memory.Attention.Pointer + 3L * _source.Pointer[e] * H + H, value = k + H;
-            T* dk = layer.PairFeatures ? PairValue(l, e) : ActivateWithSlope(l, e, activated, slopes);
-            T* dv = dk + H;
-            for (int c = 0; c < H; c += V.Count)
+            T* k = memory.Attention.Pointer + 3L * _source.Pointer[e] * h + h, value = k + h;
+            T* dk = shared ? PairValue(l, e) : ActivateWithSlope(l, e, activated, slopes);
+            T* dv = dk + h;
+            for (int c = 0; c < h; c += V.Count)
             {
                 (V.Load(q + c) * V.Load(k + c) * V.Load(dk + c)).Store(row + c);
                 V gm = V.Load(gMessage + c) + V.Load(gX + c);
@@ -110,19 +114,20 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             }
             _heads.Sum(row);
             V envelope = V.Splat(_geometry.Pointer[4L * e + 3]), gEnvelope = V.Zero;
-            for (int c = 0; c < H; c += V.Count)
+            T* gValue = memory.MessageZ.Pointer + (long)e * width + (width - h);
+            for (int c = 0; c < h; c += V.Count)
             {
                 SimdMath<T, V>.Silu(V.Load(row + c), out V y, out V dy);
                 gEnvelope = V.MultiplyAdd(V.Load(weights + c), y, gEnvelope);
                 (dy * envelope).Store(row + c);
                 V gma = V.Load(gMessage + c) * y * envelope;
-                (gma * V.Load(dv + c)).Store(memory.MessageZ.Pointer + (long)e * width + (width - H) + c);
-                (gma * V.Load(value + c)).Store(gProducts + H + c);
+                (gma * V.Load(dv + c)).Store(gValue + c);
+                (gma * V.Load(value + c)).Store(gProducts + h + c);
             }
             _gEnvelope.Pointer[e] += V.Sum(gEnvelope);
             _heads.Sum(weights);
-            T* gk = _edgeTerms.Pointer + 2L * e * H;
-            for (int c = 0; c < H; c += V.Count)
+            T* gk = _edgeTerms.Pointer + 2L * e * h;
+            for (int c = 0; c < h; c += V.Count)
             {
                 V gt = V.Load(weights + c) * V.Load(row + c), qc = V.Load(q + c), kc = V.Load(k + c);
                 V gtdk = gt * V.Load(dk + c);
@@ -130,17 +135,18 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 (gtdk * qc).Store(gk + c);
                 (gt * qc * kc).Store(gProducts + c);
             }
-            if (layer.PairFeatures)
+            if (shared)
                 continue;
-            for (int c = 0; c < 2 * H; c += V.Count)
+            for (int c = 0; c < 2 * h; c += V.Count)
                 (V.Load(gProducts + c) * V.Load(slopes + c)).Store(gProducts + c);
         }
     }
 
     private T* ActivateWithSlope(int l, int e, T* activated, T* slopes)
     {
-        T* z = _layers[l].EdgeZ.Pointer + (long)e * _net.Layers[l].EdgeBlocks * H;
-        for (int c = 0; c < 2 * H; c += V.Count)
+        int h = H;
+        T* z = _layers[l].EdgeZ.Pointer + (long)e * _net.Layers[l].EdgeBlocks * h;
+        for (int c = 0; c < 2 * h; c += V.Count)
         {
             SimdMath<T, V>.Silu(V.Load(z + c), out V y, out V dy);
             y.Store(activated + c);
@@ -153,27 +159,30 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// projection a_i and d; leaves per edge that of w1·w2 for the source's projection.</summary>
     private void UpdateEdgesReverse(int l, int i, T* gGate, int stride)
     {
+        int h = H;
         var layer = _net.Layers[l];
+        int gradientStride = GradientWidth;
+        bool shared = layer.PairFeatures;
         var memory = _layers[l];
-        int width = layer.VectorBlocks * H;
-        T* a = memory.Vectors.Pointer + 3L * i * width + 3 * H, ga = _gVectors.Pointer + 3L * i * GradientWidth + 3 * H;
+        int width = layer.VectorBlocks * h;
+        T* a = memory.Vectors.Pointer + 3L * i * width + 3 * h, ga = _gVectors.Pointer + 3L * i * gradientStride + 3 * h;
         for (int s = 0; s < 3; s++)
-            new Span<T>(ga + s * GradientWidth, H).Clear();
+            new Span<T>(ga + s * gradientStride, h).Clear();
         for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gGate += stride)
         {
-            T* b = memory.Vectors.Pointer + 3L * _source.Pointer[e] * width + 4 * H, d = _geometry.Pointer + 4L * e;
-            T* gf = _gEdgeFeatures.Pointer + (long)e * H, gDot = _edgeTerms.Pointer + 2L * e * H + H;
-            T* gate = layer.PairFeatures ? PairValue(l, e) + 2 * H : memory.EdgeZ.Pointer + 3L * e * H + 2 * H;
+            T* b = memory.Vectors.Pointer + 3L * _source.Pointer[e] * width + 4 * h, d = _geometry.Pointer + 4L * e;
+            T* gf = _gEdgeFeatures.Pointer + (long)e * h, gDot = _edgeTerms.Pointer + 2L * e * h + h;
+            T* gate = shared ? PairValue(l, e) + 2 * h : memory.EdgeZ.Pointer + 3L * e * h + 2 * h;
             V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]);
             V gdx = V.Zero, gdy = V.Zero, gdz = V.Zero;
-            for (int c = 0; c < H; c += V.Count)
+            for (int c = 0; c < h; c += V.Count)
             {
                 V ax = V.Load(a + c), ay = V.Load(a + width + c), az = V.Load(a + 2 * width + c);
                 V bx = V.Load(b + c), by = V.Load(b + width + c), bz = V.Load(b + 2 * width + c);
                 V ad = V.MultiplyAdd(ax, dx, V.MultiplyAdd(ay, dy, az * dz)), bd = V.MultiplyAdd(bx, dx, V.MultiplyAdd(by, dy, bz * dz));
                 V dot = V.MultiplyAdd(ax, bx, V.MultiplyAdd(ay, by, az * bz)) - ad * bd;
                 V g = V.Load(gf + c), y = V.Load(gate + c), gy = g * dot;
-                if (!layer.PairFeatures)
+                if (!shared)
                 {
                     SimdMath<T, V>.Silu(y, out y, out V slope);
                     gy *= slope;
@@ -182,8 +191,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 V gd = g * y;
                 gd.Store(gDot + c);
                 V.MultiplyAdd(gd, bx - bd * dx, V.Load(ga + c)).Store(ga + c);
-                V.MultiplyAdd(gd, by - bd * dy, V.Load(ga + GradientWidth + c)).Store(ga + GradientWidth + c);
-                V.MultiplyAdd(gd, bz - bd * dz, V.Load(ga + 2 * GradientWidth + c)).Store(ga + 2 * GradientWidth + c);
+                V.MultiplyAdd(gd, by - bd * dy, V.Load(ga + gradientStride + c)).Store(ga + gradientStride + c);
+                V.MultiplyAdd(gd, bz - bd * dz, V.Load(ga + 2 * gradientStride + c)).Store(ga + 2 * gradientStride + c);
                 V gdbd = gd * bd, gdad = gd * ad;
                 gdx += V.MultiplyAdd(gdbd, ax, gdad * bx);
                 gdy += V.MultiplyAdd(gdbd, ay, gdad * by);

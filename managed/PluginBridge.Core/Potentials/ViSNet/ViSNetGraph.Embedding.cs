@@ -7,23 +7,17 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// <remarks>C(r) = (cos(πr/rc) + 1)/2 = sin²φ and C'(r) = −(π/rc) sin φ cos φ with φ = (π/2)(1 − r/rc).</remarks>
     private void PairGeometry(int first, int end, ViSNetScratch<T> scratch)
     {
-        double cutoff = _net.Header.CutoffAngstrom;
-        V one = SimdMath<T, V>.Constant(1), tiny = SimdMath<T, V>.Constant(1e-30);
-        V quarter = SimdMath<T, V>.Constant(Math.PI / 2), perCutoff = SimdMath<T, V>.Constant(-Math.PI / 2 / cutoff);
-        V alpha = SimdMath<T, V>.Constant(-5 / cutoff), slope = SimdMath<T, V>.Constant(-Math.PI / cutoff);
+        PairDistances(first, end);
+        V slope = V.Constant(-Math.PI / _net.Header.CutoffAngstrom);
         for (int p = first; p < end; p += V.Count)
         {
-            V x = V.Load(_dx.Pointer + p), y = V.Load(_dy.Pointer + p), z = V.Load(_dz.Pointer + p);
-            V r = V.Sqrt(V.MultiplyAdd(x, x, V.MultiplyAdd(y, y, z * z)));
-            V inverse = one / V.Max(r, tiny);
-            SimdMath<T, V>.SinCos(V.Max(V.MultiplyAdd(r, perCutoff, quarter), V.Zero), out V sin, out V cos);
-            inverse.Store(_inverseDistance.Pointer + p);
-            (x * inverse).Store(_ux.Pointer + p);
-            (y * inverse).Store(_uy.Pointer + p);
-            (z * inverse).Store(_uz.Pointer + p);
+            V inverse = V.Load(_inverseDistance.Pointer + p);
+            SimdMath<T, V>.SinCos(V.Load(_envelope.Pointer + p), out V sin, out V cos);
+            (V.Load(_dx.Pointer + p) * inverse).Store(_ux.Pointer + p);
+            (V.Load(_dy.Pointer + p) * inverse).Store(_uy.Pointer + p);
+            (V.Load(_dz.Pointer + p) * inverse).Store(_uz.Pointer + p);
             (sin * sin).Store(_envelope.Pointer + p);
             (slope * sin * cos).Store(_envelopeSlope.Pointer + p);
-            SimdMath<T, V>.Exp(alpha * r).Store(_decay.Pointer + p);
         }
 
         int rows = end - first, basis = _net.B;
@@ -31,16 +25,38 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         fixed (T* means = _net.RadialMeans, betas = _net.RadialBetas)
             for (int p = first; p < end; p++)
             {
-                V u = V.Splat(_decay.Pointer[p]), envelope = V.Splat(_envelope.Pointer[p]);
+                V u = V.Splat(_decay.Pointer[p]), rest = V.Splat(_decayRest.Pointer[p]), envelope = V.Splat(_envelope.Pointer[p]);
                 for (int k = 0; k < basis; k += V.Count)
                 {
-                    V du = u - V.Load(means + k);
+                    V du = u - V.Load(means + k) + rest;
                     V gauss = SimdMath<T, V>.Exp(V.Zero - V.Load(betas + k) * du * du);
                     (envelope * gauss).Store(rbf + (p - first) * basis + k);
                 }
                 StoreEdgeGeometry(p);
             }
         Gemm<T, V>.Multiply(rbf, basis, rows, _net.Radial, _radial.Pointer + 2L * first * H, 2 * H);
+    }
+
+    /// <summary>1/r, exp(−αr) and φ (where C(r) will be) of pairs, in double precision: the radial functions are so narrow, and
+    /// C(r) near the cutoff so small, that rounding r first would show in the forces.</summary>
+    private void PairDistances(int first, int end)
+    {
+        double cutoff = _net.Header.CutoffAngstrom;
+        double* d = _neighbors.Displacement;
+        // Registers run past the last pair: those lanes have r = 0, like self pairs. (A block is a multiple of registers.)
+        end = first + (end - first + V.Count - 1) / V.Count * V.Count;
+        for (int p = first; p < end; p++)
+        {
+            double r = p < _realPairs
+                ? AngstromPerNanometre * Math.Sqrt(d[3 * p] * d[3 * p] + d[3 * p + 1] * d[3 * p + 1] + d[3 * p + 2] * d[3 * p + 2])
+                : 0;
+            double decay = Math.Exp(-5 / cutoff * r);
+            T rounded = T.CreateTruncating(decay);
+            _decay.Pointer[p] = rounded;
+            _decayRest.Pointer[p] = T.CreateTruncating(decay - double.CreateTruncating(rounded));
+            _inverseDistance.Pointer[p] = T.CreateTruncating(r > 0 ? 1 / r : 0);
+            _envelope.Pointer[p] = T.CreateTruncating(Math.PI / 2 * Math.Max(0, 1 - r / cutoff));
+        }
     }
 
     private void StoreEdgeGeometry(int p)
@@ -207,10 +223,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         fixed (T* means = _net.RadialMeans, betas = _net.RadialBetas)
             for (int p = first; p < end; p++, gRbf += basis)
             {
-                V u = V.Splat(_decay.Pointer[p]), gEnvelope = V.Zero, gDecay = V.Zero;
+                V u = V.Splat(_decay.Pointer[p]), rest = V.Splat(_decayRest.Pointer[p]), gEnvelope = V.Zero, gDecay = V.Zero;
                 for (int k = 0; k < basis; k += V.Count)
                 {
-                    V du = u - V.Load(means + k), slope = V.Zero - V.Load(betas + k) * du;
+                    V du = u - V.Load(means + k) + rest, slope = V.Zero - V.Load(betas + k) * du;
                     V gauss = V.Load(gRbf + k) * SimdMath<T, V>.Exp(slope * du);
                     gEnvelope += gauss;
                     gDecay = V.MultiplyAdd(gauss, slope + slope, gDecay);

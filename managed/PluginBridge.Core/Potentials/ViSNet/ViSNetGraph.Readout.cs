@@ -82,7 +82,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         T* hidden, T* slopes, T* final, int finalWidth)
     {
         int width = block.Input;
-        V floor = SimdMath<T, V>.Constant(NormFloor);
+        V floor = V.Constant(NormFloor);
         Gemm<T, V>.Multiply(v, width, 3 * rows, block.Vectors, vectors, vectorWidth);
         for (int a = 0; a < rows; a++)
             for (int c = 0; c < width; c += V.Count)
@@ -110,7 +110,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         for (int a = 0; a < rows; a++)
             for (int c = 0; c < width; c += V.Count)
             {
-                V inverse = SimdMath<T, V>.Constant(1) / V.Load(input + (2 * a + 1) * width + c);
+                V inverse = V.Constant(1) / V.Load(input + (2 * a + 1) * width + c);
                 for (int s = 0; s < 3; s++)
                 {
                     T* u = vectors + (3 * a + s) * vectorWidth + c;

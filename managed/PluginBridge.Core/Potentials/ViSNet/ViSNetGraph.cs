@@ -45,8 +45,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
     // graph
     private readonly NativeBuffer<int> _edgeStart, _lower, _source, _pairOfEdge, _reverse, _edgesOfPair, _atomsOfPair, _blockStart;
 
-    // pairs: displacement, unit vector, C(r), C'(r), exp(−α r), 1/r; edges: unit vector and C(r)
-    private readonly NativeBuffer<T> _dx, _dy, _dz, _ux, _uy, _uz, _envelope, _envelopeSlope, _decay, _inverseDistance, _geometry;
+    // pairs: displacement, unit vector, C(r), C'(r), exp(−α r) and what rounding cut off it, 1/r; edges: unit vector and C(r)
+    private readonly NativeBuffer<T> _dx, _dy, _dz, _ux, _uy, _uz, _envelope, _envelopeSlope, _decay, _decayRest, _inverseDistance, _geometry;
 
     // pairs: (Wd rbf + bd | We rbf + be); f of layers 0 and 1; SiLU of the pair products and its derivative
     private readonly NativeBuffer<T> _radial, _pairFeatures, _pairValue, _pairSlope;
@@ -71,7 +71,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
         (_edgeStart, _lower, _source, _pairOfEdge) = (New<int>(), New<int>(), New<int>(), New<int>());
         (_reverse, _edgesOfPair, _atomsOfPair, _blockStart) = (New<int>(), New<int>(), New<int>(), New<int>());
         (_dx, _dy, _dz, _ux, _uy, _uz) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
-        (_envelope, _envelopeSlope, _decay, _inverseDistance, _geometry) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
+        (_envelope, _envelopeSlope, _decay, _decayRest, _inverseDistance, _geometry) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
         (_radial, _pairFeatures, _pairValue, _pairSlope) = (New<T>(), New<T>(), New<T>(), New<T>());
         (_x0, _x, _messages, _vectorMessages, _edgeFeatures) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
         (_atomEnergy, _strain, _atomGradient) = (New<double>(), New<double>(), New<double>());
@@ -203,10 +203,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
 
     private void LoadDisplacements()
     {
-        // Registers run past the last pair: those lanes hold a harmless length of 1.
+        // Registers run past the last pair.
         int padded = _pairs + V.Count;
         foreach (var perPair in (ReadOnlySpan<NativeBuffer<T>>)[_dx, _dy, _dz, _ux, _uy, _uz, _envelope, _envelopeSlope,
-                     _decay, _inverseDistance])
+                     _decay, _decayRest, _inverseDistance])
             perPair.Ensure(padded);
         double* d = _neighbors.Displacement;
         for (int p = 0; p < _realPairs; p++)
@@ -216,10 +216,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
             _dz.Pointer[p] = T.CreateTruncating(AngstromPerNanometre * d[3 * p + 2]);
         }
         for (int p = _realPairs; p < padded; p++)
-        {
-            _dx.Pointer[p] = p < _pairs ? T.Zero : T.One;
-            _dy.Pointer[p] = _dz.Pointer[p] = T.Zero;
-        }
+            _dx.Pointer[p] = _dy.Pointer[p] = _dz.Pointer[p] = T.Zero;
     }
 
     private void EnsureFeatures()

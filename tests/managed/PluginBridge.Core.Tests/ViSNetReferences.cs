@@ -1,0 +1,112 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using PluginBridge.Core.Potentials;
+
+namespace PluginBridge.Core.Tests;
+
+/// <summary>What the PyTorch twin says of frames of one molecule, in nm and kJ/mol. Scale: Σ |atomic energy| without reference
+/// energies, which energy errors are measured by.</summary>
+internal sealed record ViSNetCase(string Name, Molecule Molecule, double[][] Positions, double[] Energies, double[] Scales,
+    double[][] Forces)
+{
+    public override string ToString() => Name;
+}
+
+/// <summary>Runs fixtures/make_visnet_references.py, once for each version of the script and of the twin, and reads what it
+/// wrote from build/test-fixtures.</summary>
+internal static class ViSNetReferences
+{
+    private const string Python = "/usr/bin/python3";
+
+    private static readonly Lazy<string> _folder = new(Make);
+
+    private static string Root { get; } = FindRoot();
+
+    private static string Shared => Environment.GetEnvironmentVariable("PLUGINBRIDGE_SHARED") ?? Path.Combine(Root, "..", "shared");
+
+    public static string ModelPath(string model) => Path.Combine(_folder.Value, model + ".safetensors");
+
+    public static IReadOnlyList<ViSNetCase> Load(string model)
+    {
+        using var document = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder.Value, model + ".json")));
+        double unit = document.RootElement.GetProperty("energyUnit").GetString() switch
+        {
+            "kcal/mol" => 4.184,
+            "kJ/mol" => 1,
+            "eV" => 96.48533212331001,
+            "hartree" => 2625.4996394798254,
+            var other => throw new InvalidDataException(other),
+        };
+        var data = MemoryMarshal.Cast<byte, double>(File.ReadAllBytes(Path.Combine(_folder.Value, model + ".bin"))).ToArray();
+        return [.. document.RootElement.GetProperty("cases").EnumerateArray().Select(e => Read(e, data, unit))];
+    }
+
+    /// <summary>Ignores the test if the case is not there, because its structure was not handed out with the tests.</summary>
+    public static ViSNetCase Load(string model, string name)
+    {
+        var found = Load(model).FirstOrDefault(c => c.Name == name);
+        if (found is null)
+            Assert.Ignore($"{name}.pdb is not in {Shared}/data/proteins");
+        return found!;
+    }
+
+    private static ViSNetCase Read(JsonElement json, double[] data, double unit)
+    {
+        int[] numbers = [.. json.GetProperty("numbers").EnumerateArray().Select(e => e.GetInt32())];
+        int frames = json.GetProperty("frames").GetInt32(), next = json.GetProperty("offset").GetInt32(), n = 3 * numbers.Length;
+        double[] Take(int count, double factor)
+        {
+            next += count;
+            return [.. data[(next - count)..next].Select(x => factor * x)];
+        }
+
+        double[][] positions = [.. Enumerable.Range(0, frames).Select(_ => Take(n, 0.1))];
+        double[] energies = Take(frames, unit), scales = Take(frames, unit);
+        double[][] forces = [.. Enumerable.Range(0, frames).Select(_ => Take(n, unit * 10))];
+        return new ViSNetCase(json.GetProperty("name").GetString()!, new Molecule(numbers, json.GetProperty("charge").GetInt32()),
+            positions, energies, scales, forces);
+    }
+
+    private static string Make()
+    {
+        if (!File.Exists(Python))
+            Assert.Ignore($"{Python} with PyTorch and OpenMM makes the reference values, and it is not here");
+        string script = Path.Combine(Root, "tests", "managed", "fixtures", "make_visnet_references.py");
+        string[] sources = [script, .. new[] { "visnet", "graph", "edge_ops", "modelfile", "molecules" }
+            .Select(n => Path.Combine(Root, "training", "pbtrain", n + ".py"))];
+        string[] proteins = [.. new[] { Path.Combine(Shared, "data", "proteins", "chig.pdb") }.Where(File.Exists)];
+        byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(sources.Concat(proteins).Select(File.ReadAllText))));
+        string folder = Path.Combine(Root, "build", "test-fixtures", "visnet-" + Convert.ToHexStringLower(key)[..12]);
+        if (Directory.Exists(folder))
+            return folder;
+
+        string partial = folder + "-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+        var start = new ProcessStartInfo(Python) { RedirectStandardError = true };
+        foreach (string argument in (string[])[script, partial, .. proteins])
+            start.ArgumentList.Add(argument);
+        start.Environment["OPENBLAS_NUM_THREADS"] = "1";
+        start.Environment["OMP_NUM_THREADS"] = "1";
+        using var process = Process.Start(start)!;
+        string errors = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero, errors);
+        try
+        {
+            Directory.Move(partial, folder);
+        }
+        catch (IOException) when (Directory.Exists(folder))
+        {
+            // Another test run made it at the same time.
+            Directory.Delete(partial, recursive: true);
+        }
+        return folder;
+    }
+
+    private static string FindRoot([CallerFilePath] string source = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(source)!, "..", "..", ".."));
+}
