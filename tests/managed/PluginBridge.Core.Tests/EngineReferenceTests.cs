@@ -64,7 +64,7 @@ public class EngineReferenceTests
 
     /// <summary>
     /// What each scheme loses: mean absolute difference of its forces from those of the whole protein, GFN2-xTB in vacuo.
-    /// The ranges are those of an independent prototype on other frames of chignolin at 300 K.
+    /// An independent prototype found 1.87-2.05, 1.55-1.75 and 1.17-1.40 kcal/mol/Å on other frames of chignolin at 300 K.
     /// </summary>
     [Test]
     [Category("Slow")]
@@ -76,7 +76,7 @@ public class EngineReferenceTests
         double[] whole = TotalForces(gfn2, topology, positions, FragmentScheme.Whole);
         foreach ((FragmentScheme scheme, double low, double high) in new[]
         {
-            (FragmentScheme.Dipeptide, 1.6, 2.3), (FragmentScheme.Window2, 1.3, 2.0), (FragmentScheme.Window3, 1.0, 1.6),
+            (FragmentScheme.Dipeptide, 1.8, 2.1), (FragmentScheme.Window2, 1.4, 1.8), (FragmentScheme.Window3, 1.1, 1.45),
         })
         {
             double[] forces = TotalForces(gfn2, topology, positions, scheme);
