@@ -117,7 +117,18 @@ static void test_fork_after_first_call(void) {
     evaluate_once();
 }
 
-/* A process that evaluates and fails a call ends normally, with nothing printed. */
+/* Positions at which no SCF converges; libxtb would like to say so. */
+static void fail_an_evaluation(void) {
+    double squeezed[peptide_coordinate_count], energy;
+    pb_workspace* workspace = peptide_workspace("gfn2-xtb", PB_SCHEME_DIPEPTIDE, 1, 0);
+    for (int i = 0; i < peptide_coordinate_count; i++)
+        squeezed[i] = 0.35 * peptide_positions[i];
+    CHECK(pb_evaluate(workspace, squeezed, NULL, &energy, NULL, NULL) == PB_CALCULATION_FAILED);
+    CHECK_OK(pb_evaluate(workspace, peptide_positions, NULL, &energy, NULL, NULL));
+    pb_workspace_free(workspace);
+}
+
+/* A process that evaluates and fails calls ends normally, with nothing printed. */
 static void test_silent_child(const char* self) {
     int channel[2];
     char printed[64];
@@ -141,6 +152,8 @@ int main(int argc, char** argv) {
     if (argc > 1) {
         pb_model* model = NULL;
         evaluate_once();
+        if (pb_has_feature("gfn2-xtb") == 1)
+            fail_an_evaluation();
         return pb_model_load("no-such-model", NULL, &model) == PB_OK || check_failures > 0;
     }
     test_fork_before_first_call();
