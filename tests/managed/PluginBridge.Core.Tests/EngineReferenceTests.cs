@@ -62,6 +62,21 @@ public class EngineReferenceTests
         EngineDifferences.CheckForces(system, positions, [], EnergyQuantity.Correction, relativeTolerance: 1e-4, step: 2e-4, atoms: 3);
     }
 
+    [Test]
+    public void Gfn2FailuresNameTheFragment()
+    {
+        RequireXtb();
+        using var gfn2 = new Gfn2XtbPotential();
+        (Topology topology, double[] positions) = EngineTestSystems.Chain;
+        // Two hydrogens of threonine's methyl group on one place: only fragments with THR 7 fail.
+        int[] methyl = [.. topology.Residues[6].Atoms.Where(a => topology.Atoms[a].Name.StartsWith("HG2", StringComparison.Ordinal))];
+        Array.Copy(positions, 3 * methyl[0], positions, 3 * methyl[1], 3);
+        using Workspace workspace = EngineTestSystems.System(gfn2, topology, FragmentScheme.Dipeptide).CreateWorkspace(new());
+        var e = Assert.Throws<PluginBridgeException>(() => workspace.Evaluate(positions, [], EnergyQuantity.Correction, [], []));
+        Assert.That(e!.Code, Is.EqualTo(ErrorCode.Calculation));
+        Assert.That(e.Message, Does.StartWith("Fragment D 7 (").And.Contain("THR 7 (chain A)"));
+    }
+
     /// <summary>
     /// What each scheme loses: mean absolute difference of its forces from those of the whole protein, GFN2-xTB in vacuo.
     /// An independent prototype found 1.87-2.05, 1.55-1.75 and 1.17-1.40 kcal/mol/Å on other frames of chignolin at 300 K.

@@ -31,7 +31,7 @@ internal static class XtbMessages
             "Check its charge and hydrogens. Compact, highly charged molecules often have no converged wavefunction in " +
             "vacuo: start from a minimised structure, or choose another fragment scheme.";
         return new PluginBridgeException(ErrorCode.Calculation,
-            $"GFN2-xTB failed for {Name(molecules, index)}: {reason.TrimEnd('.')}. {advice}");
+            $"GFN2-xTB failed for {Name(molecules, index)}: {reason.TrimEnd('.')}. {advice}") { Molecule = index };
     }
 
     private static string? ClosePair(Molecule molecule, ReadOnlySpan<double> x)
