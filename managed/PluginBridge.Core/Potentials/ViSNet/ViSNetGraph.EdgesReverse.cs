@@ -48,7 +48,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         bool first = layer.First;
         var memory = _layers[l];
         int width = layer.MessageBlocks * h;
-        bool start = l == _net.Layers.Length - 1;
+        bool initialise = l == _net.Layers.Length - 1; // the reverse pass begins here
         T* gV = GvIn(l) + 3L * i * h;
         for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gz += width)
         {
@@ -78,7 +78,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             }
             T* g = _gDirection.Pointer + 3L * e;
             T* ge = _gEnvelope.Pointer + e;
-            if (start)
+            if (initialise)
                 g[0] = g[1] = g[2] = ge[0] = T.Zero;
             g[0] += V.Sum(gdx);
             g[1] += V.Sum(gdy);
