@@ -12,7 +12,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 STAGED = Path(os.environ.get("PLUGINBRIDGE_PYTHON_PACKAGE", ROOT / "build" / "python"))
-FIXTURE_MODEL = ROOT / "tests" / "fixtures" / "visnet" / "small.safetensors"
+FIXTURE_MODELS = ROOT / "tests" / "fixtures" / "visnet"
 
 sys.path[:0] = [str(HERE), str(STAGED)]
 
@@ -42,12 +42,23 @@ def plugin(pb):
     return pb
 
 
+def _fixture_model(name):
+    path = FIXTURE_MODELS / f"{name}.safetensors"
+    if not path.is_file():
+        pytest.skip(f"{path} is missing: run training/make_parity_fixtures.py")
+    return str(path)
+
+
 @pytest.fixture(scope="session")
 def network():
-    """A network with random weights: whatever does not depend on training is tested with it."""
-    if not FIXTURE_MODEL.is_file():
-        pytest.skip(f"{FIXTURE_MODEL} is missing: run training/make_parity_fixtures.py")
-    return str(FIXTURE_MODEL)
+    """A correction of ff14SB with random weights: whatever does not depend on training is tested with it."""
+    return _fixture_model("tiny")
+
+
+@pytest.fixture(scope="session", params=["correction", "absolute"])
+def any_network(request):
+    """Networks with random weights, one on E_QM - E_MM and one on E_QM, from which the base energy is subtracted."""
+    return _fixture_model({"correction": "tiny", "absolute": "small"}[request.param])
 
 
 @pytest.fixture(scope="session")

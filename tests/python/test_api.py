@@ -86,15 +86,15 @@ def test_create_system_is_force_field_plus_correction(plugin, network, pentapept
 
 
 @pytest.mark.parametrize("scheme", ["whole", "dipeptide", "window2", "window3"])
-def test_a_region_inside_a_chain(plugin, network, pentapeptide, scheme):
+def test_a_region_inside_a_chain(plugin, any_network, pentapeptide, scheme):
     residues = list(pentapeptide.topology.residues())[2:4]
     atoms = [atom.index for residue in residues for atom in residue.atoms()]
     host = hosts.vacuumSystem(pentapeptide.topology)
     positions = pentapeptide.getPositions(asNumpy=True)._value
-    potential = plugin.FragmentPotential(network, scheme, precision="double")
+    potential = plugin.FragmentPotential(any_network, scheme, precision="double")
     mixed = potential.createMixedSystem(pentapeptide.topology, host, atoms, forceGroup=1)
     energy, forces = hosts.evaluate(hosts.context(mixed, positions), {1})
-    expected = plugin.Evaluator(pentapeptide.topology, network, scheme, "double", atoms=atoms).evaluate(positions)
+    expected = plugin.Evaluator(pentapeptide.topology, any_network, scheme, "double", atoms=atoms).evaluate(positions)
     assert energy == pytest.approx(expected.energy, abs=1e-6)
     assert hosts.relativeError(forces, expected.forces) < 1e-9
     far = [a.index for a in pentapeptide.topology.atoms() if a.residue.name == "NME" and a.name != "N"]
@@ -185,10 +185,10 @@ def test_impropers_in_another_order_and_split_torsions_are_accepted(plugin, netw
 
 @pytest.mark.parametrize("files", [("charmm36.xml",), ("amber99sb.xml",), ("amber14/protein.ff15ipq.xml",)],
                          ids=lambda f: f[0])
-def test_other_force_fields_are_refused_by_a_term(plugin, network, pentapeptide, files):
-    host = app.ForceField(*files).createSystem(pentapeptide.topology)
+def test_other_force_fields_are_refused_by_a_term(plugin, network, chignolin, files):
+    host = app.ForceField(*files).createSystem(chignolin.topology)
     with pytest.raises(plugin.PluginBridgeError) as error:
-        plugin.FragmentPotential(network).createMixedSystem(pentapeptide.topology, host)
+        plugin.FragmentPotential(network).createMixedSystem(chignolin.topology, host)
     assert "ff14SB" in str(error.value) or "ff14sb" in str(error.value) or "force field" in str(error.value)
     assert isinstance(error.value, ValueError)
 
@@ -328,11 +328,9 @@ def test_missing_hydrogen_is_named(plugin, network, pentapeptide):
 def test_unknown_residue_is_named(pb, network, pentapeptide):
     """Serine with sulfur's bigger brother: selenium in place of its oxygen."""
     topology = copy.deepcopy(pentapeptide.topology)
-    for atom in topology.atoms():
-        if atom.residue.name == "SER":
-            atom.residue.name = "SEC"
-            if atom.name == "OG":
-                atom.element = app.element.selenium
+    residue = next(r for r in topology.residues() if r.name == "SER")
+    residue.name = "SEC"
+    next(a for a in residue.atoms() if a.name == "OG").element = app.element.selenium
     with pytest.raises(pb.PluginBridgeError, match="SEC 5"):
         pb.energy(topology, pentapeptide.positions, network)
 

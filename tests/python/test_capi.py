@@ -73,8 +73,8 @@ def test_force_field_in_vacuo_is_openmms(pb, alanine, pentapeptide, chignolin):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_forces_are_the_gradient(pb, network, pentapeptide, scheme):
-    evaluator = pb.Evaluator(pentapeptide.topology, network, scheme, precision="double")
+def test_forces_are_the_gradient(pb, any_network, pentapeptide, scheme):
+    evaluator = pb.Evaluator(pentapeptide.topology, any_network, scheme, precision="double")
     positions = pentapeptide.getPositions(asNumpy=True)._value
     atoms = np.random.default_rng(1).choice(len(positions), 12, replace=False)
     numerical = hosts.numericalForces(lambda x: evaluator.evaluate(x).energy, positions, atoms, 1e-4)
@@ -82,17 +82,17 @@ def test_forces_are_the_gradient(pb, network, pentapeptide, scheme):
     assert np.abs(forces[atoms] - numerical).max() < 1e-6 * np.abs(forces).max()
 
 
-def test_forces_and_torques_vanish_in_sum(pb, network, pentapeptide):
+def test_forces_and_torques_vanish_in_sum(pb, any_network, pentapeptide):
     positions = pentapeptide.getPositions(asNumpy=True)._value
     for scheme in SCHEMES:
-        _, forces = pb.energy(pentapeptide.topology, positions, network, scheme, precision="double")
+        _, forces = pb.energy(pentapeptide.topology, positions, any_network, scheme, precision="double")
         assert np.abs(forces.sum(axis=0)).max() < 1e-8 * np.abs(forces).max()
         assert np.abs(np.cross(positions, forces).sum(axis=0)).max() < 1e-8 * np.abs(forces).max()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_virial_is_the_strain_derivative(pb, network, pentapeptide, scheme):
-    evaluator = pb.Evaluator(pentapeptide.topology, network, scheme, precision="double")
+def test_virial_is_the_strain_derivative(pb, any_network, pentapeptide, scheme):
+    evaluator = pb.Evaluator(pentapeptide.topology, any_network, scheme, precision="double")
     positions = pentapeptide.getPositions(asNumpy=True)._value
     virial = evaluator.evaluate(positions).virial
     step, numerical = 1e-5, np.zeros((3, 3))
@@ -106,8 +106,8 @@ def test_virial_is_the_strain_derivative(pb, network, pentapeptide, scheme):
     assert np.abs(virial - 0.5 * (numerical + numerical.T)).max() < 1e-5 * max(1, np.abs(virial).max())
 
 
-def test_atoms_may_lie_in_any_image(pb, network, pentapeptide):
-    evaluator = pb.Evaluator(pentapeptide.topology, network, "dipeptide", precision="double")
+def test_atoms_may_lie_in_any_image(pb, any_network, pentapeptide):
+    evaluator = pb.Evaluator(pentapeptide.topology, any_network, "dipeptide", precision="double")
     positions = pentapeptide.getPositions(asNumpy=True)._value
     box = np.array([[4.0, 0, 0], [1.3, 3.8, 0], [-1.1, 0.9, 3.6]])
     free = evaluator.evaluate(positions)
@@ -117,8 +117,8 @@ def test_atoms_may_lie_in_any_image(pb, network, pentapeptide):
     assert np.abs(moved.forces - free.forces).max() < 1e-7 * np.abs(free.forces).max()
 
 
-def test_results_do_not_depend_on_threads(pb, network, chignolin):
-    results = [pb.energy(chignolin.topology, chignolin.positions, network, scheme, threads=threads)
+def test_results_do_not_depend_on_threads(pb, any_network, chignolin):
+    results = [pb.energy(chignolin.topology, chignolin.positions, any_network, scheme, threads=threads)
                for scheme in ("whole", "window2") for threads in (1, 2, 3)]
     for first in (0, 3):
         for other in (1, 2):
@@ -126,8 +126,8 @@ def test_results_do_not_depend_on_threads(pb, network, chignolin):
             assert np.array_equal(results[first][1], results[first + other][1])
 
 
-def test_precisions_agree(pb, network, chignolin):
-    single, double = (pb.energy(chignolin.topology, chignolin.positions, network, precision=p)
+def test_precisions_agree(pb, any_network, chignolin):
+    single, double = (pb.energy(chignolin.topology, chignolin.positions, any_network, precision=p)
                       for p in ("single", "double"))
     assert single[0] == pytest.approx(double[0], abs=1e-2)
     assert 0 < hosts.relativeError(single[1], double[1]) < 1e-3

@@ -16,13 +16,15 @@ def solvated(request, pentapeptide, chignolin):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_total_is_host_plus_correction(plugin, network, solvated, scheme):
+def test_total_is_host_plus_correction(plugin, any_network, solvated, scheme):
     topology, positions = solvated
     host = hosts.solventSystem(topology)
     energy, forces = hosts.energyForces(
-        plugin.FragmentPotential(network, scheme, "double").createMixedSystem(topology, host), positions)
+        plugin.FragmentPotential(any_network, scheme, "double").createMixedSystem(topology, host), positions)
     hostEnergy, hostForces = hosts.energyForces(host, positions)
-    ours = plugin.Evaluator(topology, network, scheme, "double").evaluate(positions, topology.getPeriodicBoxVectors())
+    # the host leaves out the terms of constrained bonds; an absolute potential must not take them away either
+    ours = plugin.Evaluator(topology, any_network, scheme, "double", system=host).evaluate(
+        positions, topology.getPeriodicBoxVectors())
     assert ours.energy != 0
     assert energy == pytest.approx(hostEnergy + ours.energy, abs=1e-9 * abs(hostEnergy))
     assert hosts.relativeError(forces, hostForces + ours.forces) < 1e-9
@@ -37,6 +39,20 @@ def test_lambda_zero_is_the_plain_host_to_the_last_bit(plugin, network, solvated
     energy, forces = hosts.energyForces(mixed, positions)
     assert energy == hostEnergy
     assert np.array_equal(forces, hostForces)
+
+
+def test_constrained_bonds_at_their_length_make_no_difference(plugin, alanine):
+    """An absolute potential on a host with constraints and on one without: the same energy once they are fulfilled."""
+    from conftest import FIXTURE_MODELS
+
+    rigid, flexible = (hosts.vacuumSystem(alanine.topology, constraints=c) for c in (app.HBonds, None))
+    ctx = hosts.context(rigid, alanine.positions)
+    ctx.applyConstraints(1e-10)
+    positions = ctx.getState(getPositions=True).getPositions(asNumpy=True)._value
+    potential = plugin.FragmentPotential(FIXTURE_MODELS / "small.safetensors", precision="double")
+    energies = [hosts.energyForces(potential.createMixedSystem(alanine.topology, host), positions)[0]
+                for host in (rigid, flexible)]
+    assert energies[0] == pytest.approx(energies[1], abs=1e-5)
 
 
 def test_energy_is_linear_in_lambda(plugin, network, solvated):

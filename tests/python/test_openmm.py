@@ -215,24 +215,27 @@ def test_virtual_sites_are_untouched(plugin, network, alanine):
     assert np.isfinite(hosts.evaluate(ctx)[0])
 
 
-def test_inside_a_custom_cv_force(plugin, network, alanine):
-    """Our force as a collective variable: the host can do with the correction what it likes."""
+@pytest.mark.parametrize("trust", [True, False])
+def test_inside_a_custom_cv_force(plugin, network, alanine, trust):
+    """As a collective variable the force stands alone in an inner System, without a force field to compare with: it is
+    refused, unless it is told to trust (useHostTerms=0)."""
     positions = alanine.getPositions(asNumpy=True)._value
     plain = plugin.FragmentPotential(network, precision="double").createSystem(alanine.topology, forceGroup=1)
     energy, forces = hosts.evaluate(hosts.context(plain, positions), {1})
-    ours = copy.deepcopy(plain.getForce(plain.getNumForces() - 1))
+    text = openmm.XmlSerializer.serialize(plain.getForce(plain.getNumForces() - 1))
+    assert 'useHostTerms="1"' in text
+    if trust:
+        text = text.replace('useHostTerms="1"', 'useHostTerms="0"')
     system = hosts.vacuumSystem(alanine.topology)
     outer = openmm.CustomCVForce("0.5*delta")
-    outer.addCollectiveVariable("delta", ours)
+    outer.addCollectiveVariable("delta", openmm.XmlSerializer.deserialize(text))
     outer.setForceGroup(2)
     system.addForce(outer)
-    try:
-        ctx = hosts.context(system, positions)
-    except openmm.OpenMMException as error:
-        # the inner System holds our force alone: no force field to compare with
-        assert "ff14" in str(error).lower() or "nonbonded" in str(error).lower(), error
+    if not trust:
+        with pytest.raises(openmm.OpenMMException, match="ff14SB"):
+            hosts.context(system, positions)
         return
-    half, halfForces = hosts.evaluate(ctx, {2})
+    half, halfForces = hosts.evaluate(hosts.context(system, positions), {2})
     assert half == pytest.approx(0.5 * energy, abs=1e-6)
     assert hosts.relativeError(halfForces, 0.5 * forces) < 1e-9
 

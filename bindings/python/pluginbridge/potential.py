@@ -8,7 +8,7 @@ from typing import Iterable, Optional, Union
 
 from . import constraints
 from .core import CoreSystem, Model, checkScheme
-from .errors import ForceFieldMismatchError, InvalidArgumentError, UnsupportedError
+from .errors import InvalidArgumentError, UnsupportedError
 from .evaluator import checkPrecision
 from .forcexml import DEFAULT_LAMBDA_NAME, createForce, ourForces
 from .hostterms import hostTerms
@@ -166,14 +166,7 @@ class FragmentPotential:
             raise InvalidArgumentError(f"forceGroup {forceGroup} is not between 0 and 31")
         _refuseVirtualSites(system, arrays)
         _refuseOverlap(system, arrays)
-        terms = hostTerms(system, arrays)
-        try:
-            CoreSystem(self.model, arrays, self.scheme, terms)  # checks coverage and the host's terms now
-        except ForceFieldMismatchError as error:
-            raise ForceFieldMismatchError(
-                f"{error}. Model '{self.model.name}' corrects {self.model.baseForceField}: create the host System with "
-                "ForceField('amber14/protein.ff14SB.xml', ...), or use an absolute potential such as 'gfn2-xtb'"
-            ) from error
+        CoreSystem(self.model, arrays, self.scheme, hostTerms(system, arrays))  # checks coverage and the host's terms now
         system.addForce(createForce(
             arrays, forceGroup=forceGroup, model=self._modelName, modelHash=self.model.hash, scheme=self.scheme,
             lambdaName=lambdaName, lambdaDefault=lambdaValue, addLambdaDerivative=derivative, threads=self.threads,
