@@ -47,10 +47,10 @@ class DataSet:
     outliers: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add_new(self) -> int:
-        """Read new shards; returns the number of frames now held."""
+    def add_new(self, names: list[str] | None = None) -> int:
+        """Read new shards (all there are, or those named); returns the number of frames now held."""
         for path in sorted(Path(self.directory).glob("shard_*.h5")):
-            if path.name in self.seen:
+            if path.name in self.seen or (names is not None and path.name not in names):
                 continue
             self.seen.add(path.name)
             with h5py.File(path) as file:
@@ -111,7 +111,8 @@ def epoch_chunks(molecules: list[Frames], size: int, rng: np.random.Generator) -
     return [chunks[i] for i in rng.permutation(len(chunks))]
 
 
-def make_batch(molecules: list[Frames], chunks, elements: list[int], reference: tuple[dict[int, float], float]) -> Batch:
+def make_batch(molecules: list[Frames], chunks, elements: list[int],
+               reference: tuple[dict[int, float], float]) -> Batch:
     """Collect chunks (molecule, frame indices) into a batch."""
     index = {z: t for t, z in enumerate(elements)}
     frames, energy, forces, owner = [], [], [], []

@@ -16,7 +16,8 @@ from openmm import app
 
 FORCE_FIELD = "amber14/protein.ff14SB.xml"
 # the heavy-atom template of each side chain
-PARENT = {"HID": "HIS", "HIE": "HIS", "HIP": "HIS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS", "CYM": "CYS", "CYX": "CYS"}
+PARENT = {"HID": "HIS", "HIE": "HIS", "HIP": "HIS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS",
+          "CYM": "CYS", "CYX": "CYS"}
 BACKBONE = {"N", "CA", "C", "O", "OXT"}
 
 
@@ -258,10 +259,9 @@ def _dock(molecule: Molecule, fixed: np.ndarray, moving: np.ndarray, fixed_index
         else:
             aim = fixed[rng.integers(len(fixed))]
             target = moved[rng.integers(len(moved))]
-            distance = 0.0
-            while np.linalg.norm(fixed[:, None] - (moved - target + aim + distance * line)[None], axis=-1).min() < contact:
-                distance += 0.1
-            moved, score = moved - target + aim + distance * line, 0.0
+            moved, score = moved - target + aim, 0.0
+            while np.linalg.norm(fixed[:, None] - moved[None], axis=-1).min() < contact:
+                moved = moved + 0.1 * line
         if best is None or score < best[0]:
             best = (score, moved)
     return best[1]

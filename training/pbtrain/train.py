@@ -12,7 +12,6 @@ absolute energies above the least-squares element and charge reference.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import os
@@ -34,6 +33,7 @@ from .dataset import Batch, DataSet, epoch_chunks, fit_reference, make_batch
 from .edge_ops import enable_kernels
 from .graph import make_graph
 from .modelfile import file_hash, save_model
+from .trainlog import Log
 from .visnet import Architecture, ViSNet
 
 ELEMENTS = [1, 6, 7, 8, 16]
@@ -43,8 +43,6 @@ ENERGY_WEIGHT, ABSOLUTE_WEIGHT = 0.08, 0.01
 EMA_DECAY = 0.998
 # glibc gives freed arrays back to the system after every step otherwise: half of the time
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(16 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
-LOG_FIELDS = ("minutes", "step", "epoch", "frames", "frames_per_s", "lr", "loss", "force_mae", "energy_mae",
-              "test_force_mae", "test_energy_mae")
 
 
 def predict(model: ViSNet, batch: Batch, training: bool) -> tuple[Tensor, Tensor]:
@@ -90,7 +88,11 @@ class Trainer:
     def __init__(self, args: argparse.Namespace, rank: int):
         self.args, self.rank = args, rank
         self.train, self.test = DataSet(args.data, "train"), DataSet(args.data, "test")
-        self.train.add_new(), self.test.add_new()
+        shards = [sorted(path.name for path in args.data.glob("shard_*.h5"))]
+        if args.processes > 1:
+            distributed.broadcast_object_list(shards, 0)
+        self.train.add_new(shards[0])
+        self.test.add_new(shards[0])
         if not self.train.molecules:
             sys.exit(f"no training frames in {args.data}; run pbtrain.generate first")
         torch.manual_seed(args.seed)
@@ -99,7 +101,8 @@ class Trainer:
         self.ema = ViSNet(ELEMENTS, arch, ENERGY_SCALE)
         self.ema.load_state_dict(self.model.state_dict())
         self.reference = fit_reference(list(self.train.molecules.values()), ELEMENTS)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=args.lr, weight_decay=1e-4, betas=(0.9, 0.99))
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=args.lr, weight_decay=1e-4,
+                                           betas=(0.9, 0.99))
         self.step = self.epoch = self.position = self.frames = 0
         self.elapsed = 0.0
         if args.resume:
@@ -113,8 +116,8 @@ class Trainer:
 
     def save(self) -> None:
         """Checkpoint: everything that decides the next step."""
-        state = {"model": self.model.state_dict(), "ema": self.ema.state_dict(), "optimizer": self.optimizer.state_dict(),
-                 "reference": self.reference, "seen": sorted(self.train.seen),
+        state = {"model": self.model.state_dict(), "ema": self.ema.state_dict(),
+                 "optimizer": self.optimizer.state_dict(), "reference": self.reference,
                  **{k: getattr(self, k) for k in ("step", "epoch", "position", "frames", "elapsed")}}
         temporary = self.checkpoint.with_suffix(".tmp")
         torch.save(state, temporary)
@@ -130,23 +133,16 @@ class Trainer:
             setattr(self, k, state[k])
 
     def batches(self):
-        """Endless (batch, first of epoch) of this rank; the same epoch order on every rank."""
+        """Endless batches of this rank; the same epoch order on every rank."""
         world = self.args.processes
         while True:
-            # every rank must see the same shards: rank 0 decides
-            shards = [None]
+            shards = [None]  # every rank must use the same shards: rank 0 decides
             if self.rank == 0:
                 self.train.add_new()
                 shards = [sorted(self.train.seen)]
             if world > 1:
                 distributed.broadcast_object_list(shards, 0)
-            if set(shards[0]) != self.train.seen:
-                self.train.add_new()
-                if set(shards[0]) != self.train.seen:  # one more shard has appeared in between
-                    self.train = DataSet(self.args.data, "train", seen={
-                        p.name for p in Path(self.args.data).glob("shard_*.h5")} - set(shards[0]))
-                    self.train.add_new()
-                    self.train.seen = set(shards[0])
+            self.train.add_new(shards[0])
             molecules = [self.train.molecules[name] for name in sorted(self.train.molecules)]
             rng = np.random.default_rng((self.args.seed, self.epoch))
             chunks = epoch_chunks(molecules, self.args.frames_per_molecule, rng)
@@ -154,7 +150,8 @@ class Trainer:
             while self.position + per_step <= len(chunks):
                 first = self.position + self.rank * self.args.molecules_per_batch
                 self.position += per_step
-                yield make_batch(molecules, chunks[first:first + self.args.molecules_per_batch], ELEMENTS, self.reference)
+                mine = chunks[first:first + self.args.molecules_per_batch]
+                yield make_batch(molecules, mine, ELEMENTS, self.reference)
             if len(chunks) < per_step:
                 sys.exit(f"{len(chunks)} groups of frames are too few for batches of {per_step}")
             self.epoch, self.position = self.epoch + 1, 0
@@ -210,7 +207,8 @@ class Trainer:
                 if now - last_test > args.test_every or progress >= 1:
                     last_test = now
                     self.test.add_new()
-                    log.write(self, self.evaluate())
+                    log.write(self.elapsed, self.step, self.epoch, self.frames, learning_rate(progress, args.lr),
+                              self.evaluate())
                 if now - last_save > 120 or progress >= 1:
                     last_save = now
                     self.save()
@@ -252,50 +250,6 @@ class Trainer:
         }
         save_model(self.args.export, self.ema, self.args.name, provenance)
         print(f"\nexported {self.args.export} {file_hash(self.args.export)}", flush=True)
-
-
-class Log:
-    """CSV log and loss curve."""
-
-    def __init__(self, run: Path, resume: bool):
-        self.path, self.recent = run / "log.csv", []
-        self.marks: list[tuple[float, int]] = []
-        if not (resume and self.path.exists()):
-            with open(self.path, "w", newline="") as out:
-                csv.writer(out).writerow(LOG_FIELDS)
-
-    def rate(self, frames: int, elapsed: float) -> float:
-        """Frames per second over the last hundred steps."""
-        self.marks = (self.marks + [(elapsed, frames)])[-100:]
-        (t0, f0), (t1, f1) = self.marks[0], self.marks[-1]
-        return (f1 - f0) / (t1 - t0) if t1 > t0 else 0.0
-
-    def add(self, loss: float, force: float, energy: float) -> None:
-        self.recent.append((loss, force, energy))
-
-    def write(self, trainer: Trainer, test: tuple[float, float]) -> None:
-        mean, self.recent = np.mean(self.recent, axis=0), []
-        row = (trainer.elapsed / 60, trainer.step, trainer.epoch, trainer.frames,
-               self.rate(trainer.frames, trainer.elapsed), trainer.optimizer.param_groups[0]["lr"], *mean, *test)
-        with open(self.path, "a", newline="") as out:
-            csv.writer(out).writerow([f"{x:.6g}" for x in row])
-
-    def plot(self) -> None:
-        """loss.png: force and energy errors over time."""
-        import matplotlib
-        matplotlib.use("Agg")
-        import matplotlib.pyplot as plt
-        table = np.genfromtxt(self.path, delimiter=",", names=True)
-        if table.ndim == 0:
-            table = table[None]
-        figure, axes = plt.subplots(1, 2, figsize=(10, 4))
-        for axis, what, unit in ((axes[0], "force", "kcal/mol/Å"), (axes[1], "energy", "kcal/mol")):
-            axis.plot(table["minutes"], table[f"{what}_mae"], label="training")
-            axis.plot(table["minutes"], table[f"test_{what}_mae"], label="held out (EMA)")
-            axis.set(xlabel="minutes", ylabel=f"{what} MAE ({unit})", yscale="log")
-            axis.legend()
-        figure.tight_layout()
-        figure.savefig(self.path.with_name("loss.png"), dpi=120)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
