@@ -68,37 +68,41 @@ def solvate(pdb, padding):
     return modeller.topology, modeller.positions, system
 
 
-def make_simulation(topology, system, options):
-    step = options.timestep * unit.femtosecond
-    if options.mts > 1:  # the host's forces every step, the correction every mts steps
-        integrator = openmm.MTSLangevinIntegrator(options.temperature * unit.kelvin, 1 / unit.picosecond,
-                                                  options.mts * step, [(CORRECTION_GROUP, 1), (0, options.mts)])
-    else:
-        integrator = openmm.LangevinMiddleIntegrator(options.temperature * unit.kelvin, 1 / unit.picosecond, step)
+def make_simulation(topology, system, integrator, options):
     integrator.setRandomNumberSeed(options.seed)
     platform = openmm.Platform.getPlatformByName(options.platform)
     properties = {"Threads": str(options.threads)} if options.threads and options.platform == "CPU" else {}
     return app.Simulation(topology, system, integrator, platform, properties)
 
 
-def prepare(simulation, positions, lambda_name, options):
-    """Minimises, lets the water settle around the peptide on plain ff14SB, then switches the network on."""
+def production_integrator(options):
+    temperature, friction = options.temperature * unit.kelvin, 1 / unit.picosecond
+    step = options.timestep * unit.femtosecond
+    if options.mts > 1:  # the host's forces every step, the correction every mts steps
+        return openmm.MTSLangevinIntegrator(temperature, friction, options.mts * step,
+                                            [(CORRECTION_GROUP, 1), (0, options.mts)])
+    return openmm.LangevinMiddleIntegrator(temperature, friction, step)
+
+
+def prepare(topology, system, positions, lambda_name, options):
+    """Minimises, lets the water settle around the peptide on plain ff14SB, then switches the network on bit by bit.
+
+    Returns the State to start from; strong friction brings the temperature up in little time."""
+    temperature = options.temperature * unit.kelvin
+    integrator = openmm.LangevinMiddleIntegrator(temperature, 20 / unit.picosecond, 1 * unit.femtosecond)
+    simulation = make_simulation(topology, system, integrator, options)
     context = simulation.context
     context.setPositions(positions)
     context.setParameter(lambda_name, 0.0)
     simulation.minimizeEnergy(maxIterations=200)
-    context.setVelocitiesToTemperature(options.temperature * unit.kelvin, options.seed)
-    settle = max(1, options.equilibrate // 20)
+    context.setVelocitiesToTemperature(temperature, options.seed)
+    settle, warm = max(1, options.equilibrate // 20), max(1, options.equilibrate // 100)
     for _ in tqdm(range(20), desc="water settles (ff14SB)", unit=f" x{settle} steps"):
         simulation.step(settle)
-    context.setParameter(lambda_name, options.lambda_value)
-    simulation.minimizeEnergy(maxIterations=20)
-    context.setVelocitiesToTemperature(options.temperature * unit.kelvin, options.seed)
-    warm = max(1, options.equilibrate // 100)
-    for _ in tqdm(range(10), desc="equilibration (network)", unit=f" x{warm} steps"):
+    for share in tqdm(np.linspace(0.1, 1, 20), desc="network switched on", unit=f" x{warm} steps"):
+        context.setParameter(lambda_name, share * options.lambda_value)
         simulation.step(warm)
-    context.setTime(0)
-    simulation.currentStep = 0
+    return context.getState(getPositions=True, getVelocities=True)
 
 
 def resume(simulation, out):
@@ -220,15 +224,17 @@ def main(options):
     print(f"{what}\nPluginBridge {pluginbridge.version()} ({pluginbridge.instructionSet()}), OpenMM "
           f"{openmm.version.short_version}, platform {options.platform}")
 
-    simulation = make_simulation(topology, system, options)
-    if options.resume:
-        resume(simulation, out)
-    else:
-        prepare(simulation, positions, potential.lambda_name, options)
-        state = simulation.context.getState(getPositions=True)
+    if not options.resume:
+        state = prepare(topology, system, positions, potential.lambda_name, options)
         reference = state.getPositions(asNumpy=True)._value
         with open(out / "topology.pdb", "w") as file:
             app.PDBFile.writeFile(topology, state.getPositions(), file, keepIds=True)
+    simulation = make_simulation(topology, system, production_integrator(options), options)
+    if options.resume:
+        resume(simulation, out)
+    else:
+        simulation.context.setPositions(state.getPositions())
+        simulation.context.setVelocities(state.getVelocities())
     simulation.reporters.append(app.DCDReporter(str(out / "trajectory.dcd"), FRAME * options.report,
                                                 append=options.resume and (out / "trajectory.dcd").is_file()))
     log = Log(simulation, out / "log.csv", reference, append=options.resume)
