@@ -178,6 +178,17 @@ def test_minimiser_goes_down_quickly(plugin, network, alanine):
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
+def test_minimiser_recovers_from_a_long_step(plugin, trained, chignolin, platform):
+    """L-BFGS begins with a step of 1 nm in all coordinates together, which pushes bonded atoms to 0.02 nm: the energy has
+    to be a large number there, not an error, so that the line search turns back."""
+    system = plugin.FragmentPotential(trained).createSystem(chignolin.topology)
+    ctx = hosts.context(system, chignolin.positions, platform)
+    before, _ = hosts.evaluate(ctx)
+    openmm.LocalEnergyMinimizer.minimize(ctx, 10, 20)
+    assert hosts.evaluate(ctx)[0] < before - 100
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_barostat(plugin, network, solvated, mixed, platform):
     """Volume moves scale the box and the molecules' centres; the correction does not change when they are rejected."""
     topology, positions = solvated
