@@ -85,11 +85,11 @@ def test_dry_run_of_the_whole_chain(tmp_path):
     except OSError:
         pytest.skip("libxtb.so.6 is not installed")
     data, export = tmp_path / "data", tmp_path / "model.safetensors"
-    generated = run("pbtrain.generate", data, "--workers", 2, "--scale", 0.0, "--seed", 3, "--shards", 4)
+    generated = run("pbtrain.generate", data, "--workers", 2, "--scale", 0.0, "--seed", 3, "--shards", "0:4")
     assert generated.returncode == 0, generated.stderr
     shards = {p: p.stat().st_mtime_ns for p in data.glob("shard_*.h5")}
     assert len(shards) == 4
-    assert run("pbtrain.generate", data, "--workers", 2, "--scale", 0.0, "--seed", 3, "--shards", 4).returncode == 0
+    assert run("pbtrain.generate", data, "--workers", 2, "--scale", 0.0, "--seed", 3, "--shards", "0:4").returncode == 0
     assert shards == {p: p.stat().st_mtime_ns for p in data.glob("shard_*.h5")}, "finished shards are kept"
     small = ("--processes", 2, "--channels", 16, "--layers", 2, "--heads", 4, "--rbf", 8, "--lr", 0.01,
              "--molecules-per-batch", 1, "--frames-per-molecule", 2, "--export", export)

@@ -33,7 +33,7 @@ def label_spec(spec) -> tuple[dict, Counter]:
 
     rng = np.random.default_rng(spec.seed)
     molecule = build_topology([list(chain) for chain in spec.chains])
-    sampler = Sampler(molecule, rng)
+    sampler = Sampler(molecule, rng, spec.permittivity)
     qm, mm = Gfn2(molecule.numbers, molecule.charge), Ff14sb(molecule)
     rows: list[tuple] = []
     dropped: Counter = Counter()
@@ -90,7 +90,7 @@ def write_shard(path: Path, specs, provenance: dict) -> Counter:
     return counts
 
 
-def work(output: Path, worker: int, workers: int, seed: int, scale: float, limit: int | None) -> None:
+def work(output: Path, worker: int, workers: int, seed: int, scale: float, wanted: str) -> None:
     """One worker: every `workers`-th shard of the plan that is not there yet."""
     import numpy
     import openmm
@@ -105,11 +105,12 @@ def work(output: Path, worker: int, workers: int, seed: int, scale: float, limit
         "openmm": openmm.Platform.getOpenMMVersion(), "numpy": numpy.__version__,
         "units": "angstrom, kcal/mol, kcal/mol/angstrom", "perturbed_share": PERTURBED_SHARE,
     }
-    shards = range(0, len(plan), SPECS_PER_SHARD)[:limit]
+    shards = range(0, len(plan), SPECS_PER_SHARD)
+    selected = range(len(shards))[slice(*(int(part) if part else None for part in wanted.split(":")))]
     started, total = time.time(), Counter()
     for number, first in enumerate(shards):
         path = output / f"shard_{number:05d}.h5"
-        if number % workers != worker or path.exists():
+        if number % workers != worker or number not in selected or path.exists():
             continue
         total.update(write_shard(path, plan[first:first + SPECS_PER_SHARD], provenance))
         rate = total["frames"] / (time.time() - started)
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--scale", type=float, default=1.0, help="size of the data set; 1 is about 40,000 frames")
     parser.add_argument("--seed", type=int, default=2024)
-    parser.add_argument("--shards", type=int, help="stop after so many shards of the plan")
+    parser.add_argument("--shards", default=":", metavar="FIRST:LAST", help="only these shards of the plan")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     if args.worker is not None:

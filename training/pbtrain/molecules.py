@@ -208,10 +208,11 @@ def _add_hydrogens(molecule: Molecule, bonded, x: np.ndarray, rng: np.random.Gen
             x[h] = x[parent] + 1.02 * (np.cos(np.radians(tilt)) * axis + np.sin(np.radians(tilt)) * side)
 
 
-def starting_coordinates(molecule: Molecule, rng: np.random.Generator) -> np.ndarray:
+def starting_coordinates(molecule: Molecule, rng: np.random.Generator, polar: bool = False) -> np.ndarray:
     """Rough coordinates [N, 3] in angstrom: backbone from basins, random side-chain torsions.
 
-    Chains after the first are placed so that one of their atoms touches the molecule so far.
+    Chains after the first are placed so that one of their atoms touches the molecule so far;
+    with `polar`, side-chain or terminal nitrogen, oxygen and sulphur atoms are brought together if there are any.
     """
     bonded = neighbours(molecule.topology)
     hydrogen = molecule.numbers == 1
@@ -234,13 +235,21 @@ def starting_coordinates(molecule: Molecule, rng: np.random.Generator) -> np.nda
                 x[side] = _rotate(x[side], x[j], x[j] - x[i], rng.uniform(0, 2 * np.pi))
         _add_hydrogens(molecule, local, x, rng)
         if done:
-            x[members] = _dock(molecule, x[done], x[members], done, members, rng)
+            x[members] = _dock(molecule, x[done], x[members], done, members, rng, polar)
         done += members
     return x
 
 
+def _contact_atoms(molecule: Molecule, index: list[int], polar: bool) -> list[int]:
+    """Places in `index` of the atoms that may be brought into contact."""
+    atoms = list(molecule.topology.atoms())
+    chosen = [k for k, i in enumerate(index) if molecule.numbers[i] in (7, 8, 16)
+              and (atoms[i].name not in ("N", "O") or "OXT" in {a.name for a in atoms[i].residue.atoms()})]
+    return chosen if polar and chosen else list(range(len(index)))
+
+
 def _dock(molecule: Molecule, fixed: np.ndarray, moving: np.ndarray, fixed_index, moving_index,
-          rng: np.random.Generator) -> np.ndarray:
+          rng: np.random.Generator, polar: bool) -> np.ndarray:
     """`moving` turned at random and brought up along a random line until it touches `fixed`."""
     contact = 2.0
     atoms = list(molecule.topology.atoms())
@@ -257,8 +266,8 @@ def _dock(molecule: Molecule, fixed: np.ndarray, moving: np.ndarray, fixed_index
             score = np.linalg.norm(fixed[:, None] - moved[None], axis=-1)
             score = -np.sort(score.ravel())[:8].sum()
         else:
-            aim = fixed[rng.integers(len(fixed))]
-            target = moved[rng.integers(len(moved))]
+            aim = fixed[rng.choice(_contact_atoms(molecule, fixed_index, polar))]
+            target = moved[rng.choice(_contact_atoms(molecule, moving_index, polar))]
             moved, score = moved - target + aim, 0.0
             while np.linalg.norm(fixed[:, None] - moved[None], axis=-1).min() < contact:
                 moved = moved + 0.1 * line

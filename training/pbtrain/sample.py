@@ -1,7 +1,8 @@
 """Conformations by Langevin dynamics in ff14SB, from several starting points per molecule.
 
 A relative permittivity of 4 keeps the sampled conformations diverse (in vacuo charged groups collapse
-onto each other); labels are made in vacuo.  Hydrogens carry 3 u so that flexible bonds allow a 2 fs
+onto each other); with 1, hydrogen bonds of charged groups are sampled at their short distances.  Labels
+are made in vacuo.  Hydrogens carry 3 u so that flexible bonds allow a 2 fs
 step; masses do not change the distribution of conformations.
 """
 from __future__ import annotations
@@ -23,11 +24,11 @@ class SamplingError(RuntimeError):
 class Sampler:
     """Trajectories of one molecule."""
 
-    def __init__(self, molecule: Molecule, rng: np.random.Generator, platform: str = "Reference"):
-        self.molecule, self.rng = molecule, rng
+    def __init__(self, molecule: Molecule, rng: np.random.Generator, permittivity: float = PERMITTIVITY):
+        self.molecule, self.rng, self.polar = molecule, rng, permittivity < PERMITTIVITY
         system = force_field().createSystem(
             molecule.topology, nonbondedMethod=app.NoCutoff, constraints=None, hydrogenMass=3 * unit.dalton)
-        _screen_charges(system, PERMITTIVITY)
+        _screen_charges(system, permittivity)
         self.contact = openmm.CustomBondForce(f"500*max(0, r-{CONTACT_NM})^2")
         self.chains = [[a.index for a in c.atoms()] for c in molecule.topology.chains()]
         for a, b in zip(self.chains, self.chains[1:]):
@@ -35,7 +36,7 @@ class Sampler:
         system.addForce(self.contact)
         self.integrator = openmm.LangevinMiddleIntegrator(300, 2.0, 0.002)
         self.integrator.setRandomNumberSeed(int(rng.integers(1, 2**31 - 1)))
-        self.context = openmm.Context(system, self.integrator, openmm.Platform.getPlatformByName(platform))
+        self.context = openmm.Context(system, self.integrator, openmm.Platform.getPlatformByName("Reference"))
         self.bonds = np.array([(a.index, b.index) for a, b in molecule.topology.bonds()])
         self.bonded = neighbours(molecule.topology)
 
@@ -46,7 +47,7 @@ class Sampler:
     def start(self, temperature: float, attempts: int = 12) -> None:
         """A new minimised starting structure, velocities at `temperature`."""
         for _ in range(attempts):
-            x = starting_coordinates(self.molecule, self.rng)
+            x = starting_coordinates(self.molecule, self.rng, self.polar)
             handed = self._handedness(x)
             try:
                 self.context.setPositions(x * 0.1)
