@@ -4,7 +4,7 @@
 // An edge e has a target and a source atom.  `first` [rows + 1] delimits a target's edges ("slots");
 // `edge`, if not null, maps slots to edges: with the numbers of the opposite edges in it, a row's slots
 // are the edges whose *source* is the row.  Arrays are contiguous; `atom` names one end of each edge.
-// Plain C symbols (suffix _f32, _f64) for ctypes; no PyTorch headers needed.
+// Plain C symbols (suffix _f32, _f64) for ctypes; no PyTorch headers are needed.
 
 #include <cmath>
 #include <cstdint>

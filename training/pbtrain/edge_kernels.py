@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 SOURCE = Path(__file__).with_name("edge_kernels.cpp")
-FLAGS = ["-O3", "-march=native", "-ffast-math", "-std=c++17", "-shared", "-fPIC"]
+FLAGS = ["-O3", "-march=native", "-ffast-math", "-std=c++17", "-fPIC"]
 
 
 @functools.lru_cache(maxsize=1)
@@ -25,9 +25,12 @@ def library() -> ctypes.CDLL:
     path = folder / f"edge_kernels-{key}.so"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        subprocess.run([compiler, *FLAGS, str(SOURCE), "-o", str(temporary), "-lmvec", "-lm"], check=True,
-                       capture_output=True, text=True)
+        temporary, compiled = path.with_suffix(f".{os.getpid()}"), path.with_suffix(f".{os.getpid()}.o")
+        # linked without -ffast-math: with it, loading the library would flush denormals in the whole process
+        for command in ([*FLAGS, "-c", str(SOURCE), "-o", str(compiled)],
+                        ["-shared", str(compiled), "-o", str(temporary), "-lmvec", "-lm"]):
+            subprocess.run([compiler, *command], check=True, capture_output=True, text=True)
+        compiled.unlink()
         temporary.rename(path)
     return ctypes.CDLL(str(path))
 
