@@ -280,6 +280,24 @@ def test_charges_and_lennard_jones_may_be_two_forces(plugin, network, alanine):
         plugin.FragmentPotential(network).createMixedSystem(alanine.topology, host)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_nonbonded_force_without_parameters_adds_nothing(pb, any_network, alanine, first):
+    host = hosts.vacuumSystem(alanine.topology)
+    empty = openmm.NonbondedForce()
+    empty.setNonbondedMethod(empty.CutoffNonPeriodic)
+    for _ in range(host.getNumParticles()):
+        empty.addParticle(0, 0.1, 0)
+    forces = [copy.deepcopy(force) for force in host.getForces()]
+    both = copy.deepcopy(host)
+    for index in reversed(range(both.getNumForces())):
+        both.removeForce(index)
+    for force in [empty] + forces if first else forces + [empty]:
+        both.addForce(copy.deepcopy(force))
+    plain, extended = (pb.Evaluator(alanine.topology, any_network, precision="double", system=system).evaluate(
+        alanine.positions) for system in (host, both))
+    assert extended.energy == plain.energy and np.array_equal(extended.forces, plain.forces)
+
+
 # ---------------------------------------------------------------- refusals
 
 

@@ -33,6 +33,10 @@ class Nonbonded:
     def hasLennardJones(self) -> bool:
         return bool(self.particles[:, 2].any()) or any(v[2] for v in self.exceptions.values())
 
+    @property
+    def isEmpty(self) -> bool:
+        return not self.hasCharges and not self.hasLennardJones
+
     def pair(self, a: int, b: int) -> tuple:
         """Parameters of a pair: its exception, or the combination rules."""
         if (a, b) in self.exceptions:
@@ -68,10 +72,12 @@ def nonbondedTerms(system, local: dict, region: set, describe: Callable[[int], s
             continue
         terms = _read(force, local)
         _refuseOffsets(force, region, describe)
-        if found is not None and not terms.hasCharges and not terms.hasLennardJones:
-            continue
-        _refuseMethod(force)
-        found = terms if found is None else _merge(found, terms)
+        if not terms.isEmpty:
+            _refuseMethod(force)
+        if found is None or found.isEmpty:
+            found = terms
+        elif not terms.isEmpty:
+            found = _merge(found, terms)
     return found
 
 
