@@ -52,10 +52,11 @@ internal static class Coverage
         }
     }
 
-    /// <summary>The host's terms: as many atoms as the topology, and for a correction the force field that it corrects, of
-    /// the region and of the residues at its border.</summary>
+    /// <summary>The host's terms: as many atoms as the topology; for a correction the force field that it corrects, of the
+    /// region and of the residues at its border; for an absolute potential no springs but those of covalent bonds.</summary>
     /// <exception cref="PluginBridgeException">They are not; the first atom or term that differs is named.</exception>
-    public static void CheckHostTerms(PotentialInfo potential, SystemSpecification specification, TemplateAssignment? assignment)
+    public static void CheckHostTerms(PotentialInfo potential, SystemSpecification specification, Region region,
+        TemplateAssignment? assignment)
     {
         if (specification.HostTerms is not { } host)
             return;
@@ -64,5 +65,24 @@ internal static class Coverage
             throw new PluginBridgeException(ErrorCode.InvalidArgument, $"The host's terms are of {host.AtomCount} atoms, the topology has {atoms}.");
         if (potential.Target != PotentialTarget.Absolute)
             ForceFieldComparison.RequireFf14sb(host, specification.Topology, assignment!, specification.Constraints);
+        else
+            RefuseRestraints(host, specification.Topology, region);
+    }
+
+    /// <summary>E_base takes all terms of the region away: a restraint among them would have no effect.</summary>
+    private static void RefuseRestraints(MolecularMechanicsTerms host, Topology topology, Region region)
+    {
+        var inside = region.Atoms.ToHashSet();
+        foreach (HarmonicBond bond in host.Bonds)
+        {
+            int[] neighbors = [.. topology.Neighbors(bond.A)];
+            // Two bonds apart: Urey-Bradley.
+            bool isForceField = neighbors.Contains(bond.B) || neighbors.Any(n => topology.Neighbors(n).Contains(bond.B));
+            if (bond.Constant != 0 && !isForceField && inside.Contains(bond.A) && inside.Contains(bond.B))
+                throw new PluginBridgeException(ErrorCode.Unsupported,
+                    $"The host has a harmonic bond between {topology.Describe(bond.A)} and {topology.Describe(bond.B)}, which are " +
+                    "not bonded in the topology. As a part of the host's force field it would be replaced by the potential: add " +
+                    "a restraint by other means (OpenMM: CustomBondForce), or a missing bond to the topology.");
+        }
     }
 }

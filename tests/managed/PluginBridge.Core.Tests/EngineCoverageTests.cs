@@ -96,6 +96,23 @@ public class EngineCoverageTests
     }
 
     [Test]
+    public void RestraintsAmongHostBondsAreNamed()
+    {
+        (Topology topology, _) = EngineTestSystems.Chain;
+        MolecularMechanicsTerms host = AmberFf14sb.CreateTerms(topology, TemplateAssignment.Assign(topology));
+        int oxygen = topology.Atoms.First(a => a.Name == "OG").Index, carbon = topology.Atoms.First(a => a.Name == "CB").Index;
+        int hydrogen = topology.Neighbors(oxygen).ToArray().First(a => topology.Atoms[a].AtomicNumber == 1);
+        int across = topology.Neighbors(oxygen).ToArray().First(a => a != hydrogen);
+        var toy = new EngineToyPotential { Target = PotentialTarget.Absolute };
+        SystemSpecification With(int a, int b, double k) => new() { Topology = topology, HostTerms = host with { Bonds = [.. host.Bonds, new(a, b, 0.3, k)] } };
+
+        Assert.That(Refused(toy, With(oxygen, carbon, 1000)).Message, Does.Contain("atom OG of SER 3 (chain A)").And.Contain("atom CB"));
+        Assert.That(() => FragmentedSystem.Create(toy, With(oxygen, carbon, 0)), Throws.Nothing);
+        // Urey-Bradley terms belong to force fields.
+        Assert.That(() => FragmentedSystem.Create(toy, With(hydrogen, across, 1000)), Throws.Nothing);
+    }
+
+    [Test]
     public void ChargesAndSpins()
     {
         (Topology topology, _) = EngineTestSystems.Bridged;
