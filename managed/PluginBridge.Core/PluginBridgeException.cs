@@ -40,4 +40,7 @@ public sealed class PluginBridgeException : Exception
 
     /// <summary>Index of the molecule of a batch that a calculation failed for; null where no single one is to blame.</summary>
     public int? Molecule { get; init; }
+
+    /// <summary>The two atoms of <see cref="Molecule"/> that lie on top of each other, if that is what failed.</summary>
+    public (int First, int Second)? OverlappingAtoms { get; init; }
 }

@@ -14,7 +14,7 @@ ROOT = HERE.parents[1]
 STAGED = Path(os.environ.get("PLUGINBRIDGE_PYTHON_PACKAGE", ROOT / "build" / "python"))
 FIXTURE_MODELS = ROOT / "tests" / "fixtures" / "visnet"
 
-sys.path[:0] = [str(HERE), str(STAGED)]
+sys.path[:0] = [str(HERE), str(ROOT / "tests" / "performance"), str(STAGED)]
 
 
 def pytest_configure(config):

@@ -143,7 +143,7 @@ def test_nan_positions_name_the_atom(pb, network, alanine):
 def test_overlapping_atoms_are_refused(pb, network, alanine):
     positions = alanine.getPositions(asNumpy=True)._value.copy()
     positions[5] = positions[20]
-    with pytest.raises(pb.PluginBridgeError):
+    with pytest.raises(pb.CalculationFailedError, match="overlap.*These are atom .* of ACE .* and atom .* of NME"):
         pb.energy(alanine.topology, positions, network)
 
 

@@ -136,6 +136,11 @@ internal sealed class FragmentBatch : IDisposable
             <= 5 => $" ({string.Join(", ", fragment.Residues.Select(r => _topology.Residues[r]))})",
             _ => $" ({_topology.Residues[fragment.Residues[0]]} … {_topology.Residues[fragment.Residues[^1]]})",
         };
-        return new PluginBridgeException(e.Code, $"Fragment {fragment.Label}{residues}: {e.Message}", e) { Molecule = molecule };
+        string atoms = e.OverlappingAtoms is (int a, int b) ? $" These are {Describe(molecule, a)} and {Describe(molecule, b)}." : "";
+        return new PluginBridgeException(e.Code, $"Fragment {fragment.Label}{residues}: {e.Message}{atoms}", e) { Molecule = molecule };
     }
+
+    private string Describe(int fragment, int slot) => slot < _atoms[fragment].Length
+        ? _topology.Describe(_atoms[fragment][slot])
+        : $"the cap hydrogen at {_topology.Describe(_caps[fragment][slot - _atoms[fragment].Length].Anchor)}";
 }

@@ -7,8 +7,9 @@ namespace PluginBridge.Core.Potentials;
 /// <remarks>Pairs are sorted by first atom, then by second, whatever the search method: results do not depend on it.</remarks>
 internal sealed unsafe class NeighborList : IDisposable
 {
-    /// <summary>Atoms closer than this overlap, nm.</summary>
-    public const double OverlapDistance = 0.02;
+    /// <summary>Atoms closer than this overlap, nm. Small: a minimiser's first trial step may bring bonded atoms to
+    /// 0.02 nm, and has to see a large energy there, not an error.</summary>
+    public const double OverlapDistance = 0.001;
 
     /// <summary>Up to this many atoms all pairs are looked at; above, cells are used.</summary>
     private const int AllPairsLimit = 192;
@@ -92,7 +93,7 @@ internal sealed unsafe class NeighborList : IDisposable
         if (r2 < OverlapDistance * OverlapDistance)
             throw new PluginBridgeException(ErrorCode.Calculation, System.FormattableString.Invariant(
                 $"Atoms {i} and {j} of molecule {molecule} overlap: they are {Math.Sqrt(r2):G4} nm apart. Minimise the structure or check units (nm)."))
-            { Molecule = molecule };
+            { Molecule = molecule, OverlappingAtoms = (i, j) };
         _second.Pointer[_count] = j;
         double* d = _displacement.Pointer + 3L * _count++;
         d[0] = x;

@@ -27,14 +27,20 @@ internal static class XtbMessages
     public static PluginBridgeException Failure(IReadOnlyList<Molecule> molecules, int index,
         ReadOnlySpan<double> positions, string reason)
     {
-        string advice = ClosePair(molecules[index], positions) ??
-            "Check its charge and hydrogens. Compact, highly charged molecules often have no converged wavefunction in " +
+        (double distance, int a, int b) = ClosestPair(positions);
+        IReadOnlyList<int> z = molecules[index].AtomicNumbers;
+        bool overlap = distance < Overlap;
+        string advice = overlap
+            ? string.Create(CultureInfo.InvariantCulture, $"Its atoms {a} ({Elements.Symbol(z[a])}) and {b} " +
+                $"({Elements.Symbol(z[b])}) are only {distance:F4} nm apart: check the positions.")
+            : "Check its charge and hydrogens. Compact, highly charged molecules often have no converged wavefunction in " +
             "vacuo: start from a minimised structure, or choose another fragment scheme.";
         return new PluginBridgeException(ErrorCode.Calculation,
-            $"GFN2-xTB failed for {Name(molecules, index)}: {reason.TrimEnd('.')}. {advice}") { Molecule = index };
+            $"GFN2-xTB failed for {Name(molecules, index)}: {reason.TrimEnd('.')}. {advice}")
+        { Molecule = index, OverlappingAtoms = overlap ? (a, b) : null };
     }
 
-    private static string? ClosePair(Molecule molecule, ReadOnlySpan<double> x)
+    private static (double Distance, int First, int Second) ClosestPair(ReadOnlySpan<double> x)
     {
         (double shortest, int a, int b) = (double.PositiveInfinity, 0, 0);
         for (int i = 3; i < x.Length; i += 3)
@@ -45,10 +51,6 @@ internal static class XtbMessages
                 if (distance < shortest)
                     (shortest, a, b) = (distance, j / 3, i / 3);
             }
-        if (shortest >= Overlap)
-            return null;
-        return string.Create(CultureInfo.InvariantCulture,
-            $"Its atoms {a} ({Elements.Symbol(molecule.AtomicNumbers[a])}) and {b} " +
-            $"({Elements.Symbol(molecule.AtomicNumbers[b])}) are only {shortest:F4} nm apart: check the positions.");
+        return (shortest, a, b);
     }
 }

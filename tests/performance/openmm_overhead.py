@@ -2,7 +2,7 @@
 """What the plugin costs without a network: time per step of the demo's System, plain, with the zero correction
 ("ff14sb": positions out, forces back, nothing computed between), and with the network.
 
-    PYTHONPATH=build/python /usr/bin/python3 tests/python/bench_overhead.py [--platform CPU] [--threads 2]
+    PYTHONPATH=build/python /usr/bin/python3 tests/performance/openmm_overhead.py [--platform CPU] [--threads 2]
 """
 import argparse
 import json

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Does the total energy of capped alanine in vacuo stay where it is? Verlet, no thermostat, no constraints.
 
-    PYTHONPATH=build/python /usr/bin/python3 tests/python/nve_drift.py                # 100 ps, three seeds; hours
-    PYTHONPATH=build/python /usr/bin/python3 tests/python/nve_drift.py --ps 5 --seeds 1
+    PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py                # 100 ps, three seeds; hours
+    PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py --ps 5 --seeds 1
 
 For each seed: the network in double and in single precision, and plain ff14SB as control, from the same start. Reported
 are the slope of a straight line through the total energy, with its standard error from blocks, the fluctuation about
@@ -82,7 +82,7 @@ def main():
     parser.add_argument("--ps", type=float, default=100)
     parser.add_argument("--dt", type=float, default=0.5, help="fs")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--pdb", default=str(HERE / "structures" / "capped_alanine.pdb"))
+    parser.add_argument("--pdb", default=str(HERE.parent / "python" / "structures" / "capped_alanine.pdb"))
     parser.add_argument("--json", help="file for the results")
     options = parser.parse_args()
 
