@@ -19,7 +19,7 @@ internal static class BorderCapTerms
     private const double Kcal = Units.KilojoulePerKilocalorie;
     private const double LennardJones14Scale = 0.5;
 
-    // σ = 2^(5/6) R, R = 1.4870 Å (HC), 1.3870 Å (H1, carbon beside nitrogen) and 0.6000 Å (H); ε = 0.0157 kcal/mol.
+    // σ = 2^(5/6) R, R = 1.4870 Å (HC), 1.3870 Å (H1, carbon beside nitrogen or sulfur) and 0.6000 Å (H); ε = 0.0157 kcal/mol.
     private static readonly NonbondedParameters _hc = new(0, 0.2649532787749369, 0.0157 * Kcal);
     private static readonly NonbondedParameters _h1 = new(0, 0.2471353044121301, 0.0157 * Kcal);
     private static readonly NonbondedParameters _h = new(0, 0.10690784617684071, 0.0157 * Kcal);
@@ -145,7 +145,7 @@ internal static class BorderCapTerms
         if (topology.Atoms[anchor].AtomicNumber == 7)
             return _h;
         foreach (int x in topology.Neighbors(anchor))
-            if (topology.Atoms[x].AtomicNumber == 7 && cover.Covers(anchor, x))
+            if (topology.Atoms[x].AtomicNumber is 7 or 16 && cover.Covers(anchor, x))
                 return _h1;
         return _hc;
     }

@@ -75,6 +75,35 @@ public class BorderCapTermsTests
                 : $"{map[t.D]} {map[t.C]} {map[t.B]} {map[t.A]} {t.Periodicity} {t.Phase:F3} {t.Constant:F3}")];
     }
 
+    /// <summary>Where a region ends at a bridge, the caps on the partner's CB have the terms of its own HB2 and HB3.</summary>
+    [Test]
+    public void CapsAcrossABridgeAreLikeTheHydrogensBesideThem()
+    {
+        (Topology topology, _) = EngineTestSystems.Bridged;
+        TemplateAssignment assignment = TemplateAssignment.Assign(topology);
+        MolecularMechanicsTerms all = AmberFf14sb.CreateTerms(topology, assignment);
+        Fragment f = FragmentBuilder.Build(topology, assignment, [.. topology.Residues[1].Atoms], FragmentScheme.Whole).Single();
+        BorderCapTerms.Terms caps = BorderCapTerms.Create(topology, f.Caps, new AtomSetCover([f.Atoms]), all.Nonbonded);
+        int Partner(string name) => topology.Residues[5].Atoms.First(a => topology.Atoms[a].Name == name);
+        (int carbon, int sulfur, int hydrogen) = (Partner("CB"), Partner("SG"), Partner("HB2"));
+        int other = topology.Residues[1].Atoms.First(a => topology.Atoms[a].Name == "SG");
+        int cap = topology.Atoms.Count + f.Caps.ToList().FindIndex(c => c.Anchor == carbon);
+
+        HarmonicAngle bend = all.Angles.Single(t => t.B == carbon && new[] { t.A, t.C }.Order().SequenceEqual(new[] { hydrogen, sulfur }.Order()));
+        HarmonicAngle capBend = caps.Angles.Single(t => t.A == cap && t.C == sulfur);
+        Assert.That((capBend.Angle, capBend.Constant), Is.EqualTo((bend.Angle, bend.Constant)).Using<(double, double)>(Close));
+        PeriodicTorsion turn = all.Torsions.Single(t => new[] { t.A, t.B, t.C, t.D }.Order().SequenceEqual(new[] { hydrogen, carbon, sulfur, other }.Order()));
+        PeriodicTorsion capTurn = caps.Torsions.Single(t => t.A == cap);
+        Assert.That((capTurn.B, capTurn.C, capTurn.D, capTurn.Periodicity), Is.EqualTo((carbon, sulfur, other, turn.Periodicity)));
+        Assert.That((capTurn.Phase, capTurn.Constant), Is.EqualTo((turn.Phase, turn.Constant)).Using<(double, double)>(Close));
+        int far = topology.Residues[1].Atoms.First(a => topology.Atoms[a].Name == "CA");
+        NonbondedException pair = PairInteractions.Combine(cap, far, all.Nonbonded[hydrogen], all.Nonbonded[far]);
+        NonbondedException capPair = caps.Pairs.Single(p => p.A == cap && p.B == far);
+        Assert.That((capPair.Sigma, capPair.Epsilon), Is.EqualTo((pair.Sigma, pair.Epsilon)).Using<(double, double)>(Close));
+
+        static bool Close((double, double) x, (double, double) y) => Math.Abs(x.Item1 - y.Item1) + Math.Abs(x.Item2 - y.Item2) < 1e-6;
+    }
+
     [TestCase("3")]
     [TestCase("4")]
     [TestCase("1 2")]
