@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 COLUMNS = ["step", "time_ps", "potential_kJ_mol", "correction_kJ_mol", "kinetic_kJ_mol", "temperature_K",
-           "backbone_rmsd_nm"]
+           "backbone_rmsd_nm", "heavy_atom_rmsd_nm", "longest_bond_ratio"]
 CORRECTION_GROUP = 1
 FRAME = 5  # log lines between frames of the trajectory, and between checkpoints
 
@@ -124,13 +124,21 @@ def superposed_rmsd(positions, reference):
 
 
 class Log:
-    """Energies, temperature and RMSD of the running simulation, one CSV line each time."""
+    """Energies, temperature, RMSD and bond lengths of the running simulation, one CSV line each time."""
+
+    BROKEN = 1.5  # a bond this many times as long as in the starting structure
 
     def __init__(self, simulation, path, reference, append):
         self.simulation = simulation
         self.backbone = [a.index for a in simulation.topology.atoms()
                          if a.residue.name in pluginbridge.region.PROTEIN_RESIDUES and a.name in ("N", "CA", "C")]
-        self.reference = reference[self.backbone]
+        protein = set(pluginbridge.proteinAtoms(simulation.topology))
+        self.heavy = [a.index for a in simulation.topology.atoms()
+                      if a.index in protein and a.element is not app.element.hydrogen]
+        self.bonds = np.array([(a.index, b.index) for a, b in simulation.topology.bonds() if a.index in protein])
+        self.reference = reference
+        self.lengths = self.bondLengths(reference)
+        self.longest = 1.0
         system = simulation.system
         moving = sum(system.getParticleMass(i)._value > 0 for i in range(system.getNumParticles()))
         self.freedom = 3 * moving - system.getNumConstraints() - 3  # no motion of the centre of mass
@@ -138,6 +146,20 @@ class Log:
         if not append:
             with open(path, "w", newline="") as file:
                 csv.writer(file).writerow(COLUMNS)
+
+    def bondLengths(self, positions):
+        return np.linalg.norm(positions[self.bonds[:, 0]] - positions[self.bonds[:, 1]], axis=1)
+
+    def stretch(self, positions):
+        """The largest bond length relative to the start; an error once a bond is broken."""
+        ratios = self.bondLengths(positions) / self.lengths
+        worst = int(ratios.argmax())
+        if ratios[worst] > self.BROKEN:
+            first, second = (list(self.simulation.topology.atoms())[i] for i in self.bonds[worst])
+            raise openmm.OpenMMException(f"the bond {first} - {second} is {ratios[worst]:.2f} times as long as at the "
+                                         f"start: it broke at step {self.simulation.currentStep}")
+        self.longest = max(self.longest, ratios[worst])
+        return ratios[worst]
 
     def write(self):
         context = self.simulation.context
@@ -148,11 +170,12 @@ class Log:
             raise openmm.OpenMMException("the energy is not finite: the simulation has become unstable")
         temperature = 2 * kinetic / (self.freedom * unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole
                                                                                             / unit.kelvin))
-        rmsd = superposed_rmsd(state.getPositions(asNumpy=True)._value[self.backbone], self.reference)
+        positions = state.getPositions(asNumpy=True)._value
+        rmsd, heavy = (superposed_rmsd(positions[atoms], self.reference[atoms]) for atoms in (self.backbone, self.heavy))
         with open(self.path, "a", newline="") as file:
             csv.writer(file).writerow([self.simulation.currentStep, round(state.getTime()._value, 6),
                                        f"{potential:.3f}", f"{correction:.3f}", f"{kinetic:.3f}", f"{temperature:.2f}",
-                                       f"{rmsd:.5f}"])
+                                       f"{rmsd:.5f}", f"{heavy:.5f}", f"{self.stretch(positions):.4f}"])
         return potential, temperature, rmsd
 
 
@@ -242,7 +265,10 @@ def main(options):
     plot(out / "log.csv", out / "plot.png")
 
     picoseconds = steps * options.timestep * max(1, options.mts) / 1000
+    heavy = np.genfromtxt(out / "log.csv", delimiter=",", names=True, ndmin=1)["heavy_atom_rmsd_nm"]
     print(f"\nSimulated {picoseconds:g} ps ({steps} steps) in {seconds:.0f} s: {picoseconds / seconds * 86.4:.2f} ns/day."
+          f"\nNo bond broke (longest: {log.longest:.2f} times its starting length); RMSD of the protein's heavy atoms "
+          f"from the start: mean {heavy.mean():.3f} nm, last {heavy[-1]:.3f} nm."
           f"\n{what}; {options.temperature:g} K, bonds to hydrogen constrained.\nResults in {out}:")
     for name, about in (("trajectory.dcd", "positions, to be opened with topology.pdb"),
                         ("log.csv", "energies, temperature, backbone RMSD"), ("plot.png", "the same as curves"),
