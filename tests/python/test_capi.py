@@ -1,4 +1,5 @@
 """The C interface through ctypes: handles, errors, energies against OpenMM and finite differences."""
+import copy
 import threading
 
 import numpy as np
@@ -198,3 +199,17 @@ def test_gfn2_matches_its_own_fragments(pb, gfn2, alanine):
     """One residue: every scheme has the same single fragment."""
     values = [pb.energy(alanine.topology, alanine.positions, gfn2, scheme)[0] for scheme in SCHEMES]
     assert np.ptp(values) < 1e-6
+
+
+def test_a_crystal_cell_is_not_taken_for_a_box(pb, network, alanine):
+    """A topology's box counts only where it is asked for: this one is too small for the molecule."""
+    topology = copy.deepcopy(alanine.topology)
+    free, _ = pb.energy(topology, alanine.positions, network)
+    with pytest.raises(pb.InvalidArgumentError, match="no box"):
+        pb.energy(topology, alanine.positions, network, boxVectors="topology")
+    topology.setPeriodicBoxVectors(np.eye(3) * 0.4)
+    assert pb.energy(topology, alanine.positions, network)[0] == free
+    with pytest.raises(pb.PluginBridgeError, match="box"):
+        pb.energy(topology, alanine.positions, network, boxVectors="topology")
+    with pytest.raises(pb.InvalidArgumentError, match="boxVectors 'cell'"):
+        pb.energy(topology, alanine.positions, network, boxVectors="cell")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import numbers
 import os
 import weakref
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Optional, Union
 import numpy as np
 
 from . import abi, library
-from .errors import InvalidArgumentError
+from .errors import InvalidArgumentError, TopologyError
 from .hostterms import HostTerms
 from .region import RegionArrays
 
@@ -19,6 +20,16 @@ def checkScheme(scheme: str) -> None:
     """Raises InvalidArgumentError unless a scheme exists."""
     if scheme not in abi.SCHEMES:
         raise InvalidArgumentError(f"scheme '{scheme}' is unknown: use one of {', '.join(abi.SCHEMES)}")
+
+
+def checkTotalCharge(totalCharge: Optional[int]) -> Optional[int]:
+    """A charge as int, or None; raises InvalidArgumentError for anything that is not a whole number of e."""
+    if totalCharge is None:
+        return None
+    if isinstance(totalCharge, bool) or not isinstance(totalCharge, numbers.Real) or totalCharge != int(totalCharge):
+        raise InvalidArgumentError(f"totalCharge is {totalCharge!r}: give a whole number of elementary charges, or None "
+                                   "to take it from the residues")
+    return int(totalCharge)
 
 
 class Model:
@@ -55,6 +66,11 @@ class Model:
         self.baseForceField = info.base_force_field.decode() if info.base_force_field else None
         self.referenceMethod = info.reference_method.decode() if info.reference_method else ""
         self.cutoff = info.cutoff
+
+    @property
+    def isAbsolute(self) -> bool:
+        """Whether the model replaces the host's own terms; else it corrects a named force field."""
+        return self.baseForceField is None
 
     def supportsElement(self, atomicNumber: int) -> bool:
         """Whether the model knows an element."""
@@ -96,24 +112,34 @@ class CoreSystem:
         "whole", "dipeptide", "window2" or "window3".
     terms : HostTerms, optional
         The host's terms; None: the library's own ff14SB.
+    totalCharge : int, optional
+        Charge of the region, e; None: from its residues' templates.
     """
 
-    def __init__(self, model: Model, arrays: RegionArrays, scheme: str = "whole", terms: Optional[HostTerms] = None):
+    def __init__(self, model: Model, arrays: RegionArrays, scheme: str = "whole", terms: Optional[HostTerms] = None,
+                 totalCharge: Optional[int] = None):
         checkScheme(scheme)
+        charge = checkTotalCharge(totalCharge)
         core = library.core()
-        names, numbers, chains = zip(*arrays.residues)
+        names, residueNumbers, chains = zip(*arrays.residues)
         host = terms.struct() if terms is not None else None
         spec = abi.SystemSpec(
             atom_count=len(arrays.elements), atomic_numbers=abi.int32s(arrays.elements),
             bond_count=len(arrays.bonds), bonds=abi.int32s(arrays.bonds),
             region_count=len(arrays.region), region=abi.int32s(arrays.region),
-            total_charge=abi.CHARGE_FROM_TEMPLATES,
+            total_charge=abi.CHARGE_FROM_TEMPLATES if charge is None else charge,
             residue_count=len(arrays.residues), atom_residues=abi.int32s(arrays.atomResidues),
-            residue_names=abi.strings(names), residue_numbers=abi.strings(numbers),
+            residue_names=abi.strings(names), residue_numbers=abi.strings(residueNumbers),
             residue_chains=abi.strings(chains), atom_names=abi.strings(arrays.names),
             scheme=abi.SCHEMES[scheme], host_terms=ctypes.pointer(host) if host is not None else None)
         handle = ctypes.c_void_p()
-        library.check(core.pb_system_create(model.handle, ctypes.byref(spec), ctypes.byref(handle)))
+        try:
+            library.check(core.pb_system_create(model.handle, ctypes.byref(spec), ctypes.byref(handle)))
+        except TopologyError as error:
+            if not model.isAbsolute or charge is not None:
+                raise
+            raise TopologyError(f"{error} The charge of a region that is no known protein is unknown: give the total "
+                                "charge (totalCharge=...) and use the scheme 'whole'") from error
         self.handle = handle
         weakref.finalize(self, core.pb_system_free, handle)
 

@@ -52,6 +52,9 @@ class Evaluator:
     system : openmm.System, optional
         A host whose own terms are the base energy of the fragments (absolute potentials), or are compared with the
         force field that the model corrects; None: the library's own ff14SB.
+    totalCharge : int, optional
+        Charge of the region, e; None: from its residues' templates. Has to be given for a ligand and everything else
+        that is no protein (absolute potentials, scheme "whole").
 
     Raises
     ------
@@ -61,12 +64,12 @@ class Evaluator:
 
     def __init__(self, topology, model: Union[str, os.PathLike, Model] = "visnet-gfn2", scheme: str = "whole",
                  precision: str = "single", threads: Optional[int] = None, atoms: Optional[Iterable[int]] = None,
-                 system=None):
+                 system=None, totalCharge: Optional[int] = None):
         self.model = model if isinstance(model, Model) else Model(model)
         self.arrays = regionArrays(topology, atoms)
         self.atomCount = topology.getNumAtoms()
-        terms = None if system is None else hostTerms(system, self.arrays)
-        self._system = CoreSystem(self.model, self.arrays, scheme, terms)
+        terms = None if system is None else hostTerms(system, self.arrays, self.model.isAbsolute)
+        self._system = CoreSystem(self.model, self.arrays, scheme, terms, totalCharge)
         self._workspace = Workspace(self._system, threads or 1, checkPrecision(precision))
 
     @property
@@ -82,10 +85,11 @@ class Evaluator:
         positions : Quantity, array or list of Vec3, shape (atoms of the topology, 3)
             nm where there is no unit.
         boxVectors : Quantity or array, shape (3, 3), optional
-            Periodic box (nm), reduced as in OpenMM; atoms may lie in any image. None: not periodic.
+            Periodic box (nm), reduced as in OpenMM; atoms may lie in any image. None, the default: in vacuo, even if
+            the topology has a box.
         quantity : str
-            "correction": what is added to ff14SB (or the host); "total": the correction plus the force field's energy
-            of the region in vacuo.
+            "correction", the default: what is added to ff14SB (or the host). "total": the correction plus the force
+            field's energy of the region in vacuo, which is what the command line prints by default.
         """
         positions = toNanometers(positions)
         if positions.shape != (self.atomCount, 3):
@@ -100,21 +104,24 @@ class Evaluator:
 
 def energy(topology, positions, model: Union[str, os.PathLike, Model] = "visnet-gfn2", scheme: str = "whole",
            precision: str = "single", threads: Optional[int] = None, quantity: str = "correction",
-           atoms: Optional[Iterable[int]] = None, boxVectors="topology") -> tuple[float, np.ndarray]:
+           atoms: Optional[Iterable[int]] = None, boxVectors=None,
+           totalCharge: Optional[int] = None) -> tuple[float, np.ndarray]:
     """Energy and forces of a protein at given positions, without a simulation.
 
     For many geometries of one topology an :class:`Evaluator` is faster.
 
     Parameters
     ----------
-    topology, model, scheme, precision, threads, atoms
+    topology, model, scheme, precision, threads, atoms, totalCharge
         As for :class:`Evaluator`.
     positions : Quantity, array or list of Vec3, shape (atoms, 3)
         nm where there is no unit.
     quantity : str
-        "correction" (to be added to ff14SB) or "total" (with ff14SB of the region in vacuo).
-    boxVectors : Quantity or array, shape (3, 3), optional
-        Periodic box, nm; by default the topology's; None: not periodic.
+        "correction", the default: what is added to ff14SB. "total": the correction plus ff14SB of the region in vacuo,
+        which is what the command line prints by default.
+    boxVectors : Quantity or array, shape (3, 3), or "topology", optional
+        Periodic box, nm. None, the default: in vacuo, even if the topology has a box: a PDB file's CRYST1 is as often a
+        crystal's unit cell as a simulation box. "topology": the topology's box.
 
     Returns
     -------
@@ -127,7 +134,9 @@ def energy(topology, positions, model: Union[str, os.PathLike, Model] = "visnet-
         if boxVectors != "topology":
             raise InvalidArgumentError(f"boxVectors '{boxVectors}' is unknown: give three vectors, None or 'topology'")
         boxVectors = topology.getPeriodicBoxVectors()
-    evaluator = Evaluator(topology, model, scheme, precision, threads, atoms)
+        if boxVectors is None:
+            raise InvalidArgumentError("boxVectors='topology' was given, but the topology has no box")
+    evaluator = Evaluator(topology, model, scheme, precision, threads, atoms, totalCharge=totalCharge)
     result = evaluator.evaluate(positions, boxVectors, quantity)
     return result.energy, result.forces
 

@@ -7,13 +7,9 @@ from typing import Optional
 import numpy as np
 
 from . import abi
-from .errors import UnsupportedError
+from .hostchecks import checkForces
 from .hostnonbonded import nonbondedTerms
 from .region import RegionArrays
-
-#: Forces whose energy inside the region would belong to the base energy but has no place in ``pb_host_terms``.
-UNREADABLE = frozenset(["AmoebaMultipoleForce", "AmoebaTorsionTorsionForce", "AmoebaVdwForce", "DrudeForce",
-                        "GayBerneForce", "HippoNonbondedForce"])
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class HostTerms:
             exception_count=len(self.exception_atoms), constraint_count=len(self.constraint_atoms), **arrays)
 
 
-def hostTerms(system, arrays: RegionArrays) -> HostTerms:
+def hostTerms(system, arrays: RegionArrays, absolute: bool) -> HostTerms:
     """Reads the terms of a System among the atoms of the region's molecules, as the OpenMM plugin does.
 
     Parameters
@@ -62,6 +58,8 @@ def hostTerms(system, arrays: RegionArrays) -> HostTerms:
     system : openmm.System
     arrays : RegionArrays
         A term's atom k is ``arrays.particles[k]``.
+    absolute : bool
+        Whether the model replaces these terms, rather than being compared with them.
 
     Raises
     ------
@@ -72,7 +70,7 @@ def hostTerms(system, arrays: RegionArrays) -> HostTerms:
 
     local = {particle: k for k, particle in enumerate(arrays.particles.tolist())}
     region = set(arrays.regionParticles.tolist())
-    _refuseUnreadable(system, region)
+    checkForces(system, arrays, absolute)
     bonds, angles, torsions, rbTorsions, maps, cmaps = [], [], [], [], [], []
     for force in system.getForces():
         if isinstance(force, openmm.HarmonicBondForce):
@@ -132,27 +130,3 @@ def _ints(terms, width):
 
 def _reals(terms, width):
     return np.array([values for _, values in terms], float).reshape(-1, width)
-
-
-def _refuseUnreadable(system, region):
-    """Refuses forces that act inside the region and have no place in ``pb_host_terms``."""
-    import openmm
-
-    for force in system.getForces():
-        name = type(force).__name__
-        if name in UNREADABLE or (isinstance(force, openmm.CustomNonbondedForce) and _actsInside(force, region)):
-            raise UnsupportedError(
-                f"the System's {name} acts between atoms of the region, and its energy cannot be read as part of the "
-                "force field that the model replaces. Restrict it to other atoms (interaction groups), or take another "
-                "host force field")
-
-
-def _actsInside(force, region) -> bool:
-    """Whether a CustomNonbondedForce has a pair of region particles among its interactions."""
-    if force.getNumInteractionGroups() == 0:
-        return len(region) > 1
-    for index in range(force.getNumInteractionGroups()):
-        one, other = (region.intersection(group) for group in force.getInteractionGroupParameters(index))
-        if one and other and len(one | other) > 1:
-            return True
-    return False

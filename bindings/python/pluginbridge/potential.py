@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Iterable, Optional, Union
 
 from . import constraints
-from .core import CoreSystem, Model, checkScheme
+from .core import CoreSystem, Model, checkScheme, checkTotalCharge
 from .errors import InvalidArgumentError, UnsupportedError
 from .evaluator import checkPrecision
 from .forcexml import DEFAULT_LAMBDA_NAME, createForce, ourForces
@@ -105,7 +105,7 @@ class FragmentPotential:
     def createMixedSystem(self, topology, system, atoms: Optional[Iterable[int]] = None,
                           removeConstraints: bool = False, forceGroup: int = 0, interpolate: bool = False,
                           embedding: str = "mechanical", *, lambda_value: float = 1.0,
-                          lambda_derivative: bool = False):
+                          lambda_derivative: bool = False, totalCharge: Optional[int] = None):
         """A copy of a System with the region at the quantum-chemical level.
 
         Everything that the user put into the System stays: bonded terms, exclusions, PME, constraints, virtual sites,
@@ -133,6 +133,9 @@ class FragmentPotential:
             λ of a new Context.
         lambda_derivative : bool
             Make dE/dλ available (``Context.getState(getParameterDerivatives=True)``).
+        totalCharge : int, optional
+            Charge of the region, e; None: from its residues' templates. Has to be given for a ligand and everything
+            else that is no protein (absolute potentials, scheme "whole").
 
         Returns
         -------
@@ -157,20 +160,25 @@ class FragmentPotential:
         mixed = copy.deepcopy(system)
         if removeConstraints:
             constraints.removeConstraints(mixed, topology, arrays)
-        self._addForce(mixed, topology, arrays, forceGroup, lambdaName, lambda_value, lambda_derivative)
+        self._addForce(mixed, topology, arrays, forceGroup, lambdaName, lambda_value, lambda_derivative,
+                       checkTotalCharge(totalCharge))
         return mixed
 
     def _addForce(self, system, topology, arrays: RegionArrays, forceGroup: int, lambdaName: str, lambdaValue: float,
-                  derivative: bool) -> None:
+                  derivative: bool, totalCharge: Optional[int] = None) -> None:
         if not 0 <= forceGroup <= 31:
             raise InvalidArgumentError(f"forceGroup {forceGroup} is not between 0 and 31")
         _refuseVirtualSites(system, arrays)
         _refuseOverlap(system, arrays)
-        CoreSystem(self.model, arrays, self.scheme, hostTerms(system, arrays))  # checks coverage and the host's terms now
+        # checks coverage and the host's terms now
+        terms = hostTerms(system, arrays, self.model.isAbsolute)
+        CoreSystem(self.model, arrays, self.scheme, terms, totalCharge)
+        charge = {} if totalCharge is None else {"totalCharge": totalCharge}
         system.addForce(createForce(
             arrays, forceGroup=forceGroup, model=self._modelName, modelHash=self.model.hash, scheme=self.scheme,
             lambdaName=lambdaName, lambdaDefault=lambdaValue, addLambdaDerivative=derivative, threads=self.threads,
-            doublePrecision=self._double, periodic=system.usesPeriodicBoundaryConditions()))
+            doublePrecision=self._double, periodic=system.usesPeriodicBoundaryConditions(),
+            **charge))
 
 
 def _checkThreads(threads: Optional[int]) -> int:
