@@ -46,12 +46,12 @@ def outputs_of_pluginbridge():
 
 def outputs_of_xtb():
     """Path -> content of what follows from xtb.h."""
-    origin = [native.BANNER.format(name="xtb.h"),
-              "Declarations and comments of xtb.h: Copyright (C) 2019-2020 Sebastian Ehlert, LGPL-3.0-or-later."]
+    # Names and types only: the comments are the text of another project, under its licence.
+    origin = [native.BANNER.format(name="xtb.h")]
+    header = parse(XTB_HEADER, "xtb_", comments=False)
     return {
         ROOT / "managed/PluginBridge.Core/Potentials/Xtb/XtbFunctions.g.cs":
-            CSharp(parse(XTB_HEADER, "xtb_")).table("PluginBridge.Core.Potentials.Xtb", "XtbFunctions", origin,
-                                                    XTB_FUNCTIONS),
+            CSharp(header).table("PluginBridge.Core.Potentials.Xtb", "XtbFunctions", origin, XTB_FUNCTIONS),
     }
 
 

@@ -93,9 +93,10 @@ class Header:
     constants: tuple  # (name, value)
 
 
-def parse(path, prefix):
+def parse(path, prefix, comments=True):
     """Parses a header; declarations whose names do not begin with ``prefix`` (any case) are skipped.
 
+    With ``comments`` false no text of the header's comments is kept, only the parameter names that stand in them.
     Raises HeaderError with file and line for anything that it does not understand.
     """
     path = Path(path)
@@ -106,12 +107,12 @@ def parse(path, prefix):
     for diagnostic in unit.diagnostics:
         if diagnostic.severity >= cindex.Diagnostic.Error:
             raise HeaderError(f"{path}:{diagnostic.location.line}: {diagnostic.spelling}")
-    return _Reader(path, prefix.lower(), unit).read()
+    return _Reader(path, prefix.lower(), unit, comments).read()
 
 
 class _Reader:
-    def __init__(self, path, prefix, unit):
-        self.path, self.prefix, self.unit = path, prefix, unit
+    def __init__(self, path, prefix, unit, comments):
+        self.path, self.prefix, self.unit, self.comments = path, prefix, unit, comments
         own = [c for c in unit.cursor.get_children() if c.location.file and c.location.file.name == str(path)]
         self.cursors = [c for c in own if c.spelling.lstrip("_").lower().startswith(prefix)]
 
@@ -128,6 +129,9 @@ class _Reader:
         constants = [pair for c in self.of_kind(CursorKind.MACRO_DEFINITION) for pair in self.constant(c)]
         return Header(self.path, tuple(functions), tuple(structs), tuple(enums), tuple(handles), tuple(callbacks),
                       tuple(constants))
+
+    def doc(self, cursor):
+        return _doc(cursor.raw_comment) if self.comments else Doc()
 
     def fail(self, cursor, message):
         raise HeaderError(f"{self.path}:{cursor.location.line}: {message}")
@@ -161,10 +165,11 @@ class _Reader:
 
     def function(self, cursor):
         names, notes = self.unnamed(cursor)
-        doc = _doc(cursor.raw_comment)
+        doc = self.doc(cursor)
         parameters = tuple(self.parameter(c, names[i] if i < len(names) else "")
                            for i, c in enumerate(cursor.get_arguments()))
-        doc = Doc(doc.summary, {**notes, **doc.parameters})
+        if self.comments:
+            doc = Doc(doc.summary, {**notes, **doc.parameters})
         return Function(cursor.spelling, self.type(cursor.result_type, cursor), parameters, doc)
 
     def parameter(self, cursor, fallback):
@@ -186,22 +191,21 @@ class _Reader:
 
     def struct(self, cursor):
         fields = tuple(Field(c.spelling, self.type(c.type, c), cursor.type.get_offset(c.spelling) // 8,
-                             _doc(c.raw_comment))
+                             self.doc(c))
                        for c in cursor.get_children() if c.kind == CursorKind.FIELD_DECL)
-        return Struct(cursor.spelling, cursor.type.get_size(), fields, _doc(cursor.raw_comment))
+        return Struct(cursor.spelling, cursor.type.get_size(), fields, self.doc(cursor))
 
-    @staticmethod
-    def enum(cursor):
-        values = tuple((c.spelling, c.enum_value, _doc(c.raw_comment)) for c in cursor.get_children()
+    def enum(self, cursor):
+        values = tuple((c.spelling, c.enum_value, self.doc(c)) for c in cursor.get_children()
                        if c.kind == CursorKind.ENUM_CONSTANT_DECL)
-        return Enum(cursor.spelling, values, _doc(cursor.raw_comment))
+        return Enum(cursor.spelling, values, self.doc(cursor))
 
     def callback(self, cursor):
         signature = cursor.underlying_typedef_type.get_pointee()
         parameters = [c for c in cursor.get_children() if c.kind == CursorKind.PARM_DECL]
         return Callback(cursor.spelling, self.type(signature.get_result(), cursor),
                         tuple(self.parameter(c, f"argument{i}") for i, c in enumerate(parameters)),
-                        _doc(cursor.raw_comment))
+                        self.doc(cursor))
 
     @staticmethod
     def constant(cursor):

@@ -79,6 +79,17 @@ def test_comments_are_carried_over(small, csharp):
     assert '/// <param name="in">[n][3] nm, row by row</param>' in csharp
 
 
+def test_comments_can_be_left_out(small, tmp_path):
+    (tmp_path / "small.h").write_text(SMALL_HEADER)
+    bare = parse(tmp_path / "small.h", "t_", comments=False)
+    assert all(f.doc.summary == "" and not f.doc.parameters for f in bare.functions)
+    assert [[p.name for p in f.parameters] for f in bare.functions] == [[p.name for p in f.parameters]
+                                                                       for f in small.functions]
+    code = CSharp(bare).imports("Small", "Methods", "small", ["made by a test"])
+    for text in ("What came", "A pair", "First, nm", "It failed", "Makes a thing", "[n]"):
+        assert text not in code
+
+
 def test_csharp_types_are_blittable_and_handles_distinct(csharp):
     assert "internal static partial t_status t_make(double* @in, t_pair* pair, t_thing** @out);" in csharp
     assert "delegate* unmanaged[Cdecl]<int, byte*, void*, void> callback, void* user" in csharp
