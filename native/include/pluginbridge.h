@@ -262,7 +262,9 @@ typedef struct pb_system_spec {
 
     /** (optional) The host's terms. Absolute potentials subtract them from the fragments; for corrections of a force
      *  field they are compared with it, term by term, and PB_FORCE_FIELD_MISMATCH names the first that differs.
-     *  NULL: the library's own ff14SB. */
+     *  NULL: the library's own ff14SB. With NULL, no residues and a total_charge, a correction can be had of any
+     *  molecule of elements that the model knows, and nothing is compared: the caller vouches that the host's terms
+     *  for it are the force field that the model corrects. */
     const pb_host_terms* host_terms;
 } pb_system_spec;
 

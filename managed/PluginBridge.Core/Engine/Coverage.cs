@@ -9,7 +9,8 @@ internal static class Coverage
 {
     /// <summary>
     /// Templates of the region's residues and of those bonded to it. Null where they fit none and nothing needs them: an
-    /// absolute potential on complete molecules, in one piece, of known charge; or a molecule without residues.
+    /// absolute potential on complete molecules, in one piece, of known charge; or a molecule
+    /// without residues, whose force field a correction cannot compare: there the caller vouches for it.
     /// </summary>
     /// <exception cref="PluginBridgeException">A residue fits no template.</exception>
     public static TemplateAssignment? AssignTemplates(PotentialInfo potential, SystemSpecification specification, Region region)

@@ -22,6 +22,8 @@ public sealed record SystemSpecification
     public FragmentScheme Scheme { get; init; }
 
     /// <summary>The host's additive terms, indices of <see cref="Topology"/>; null: the core's own ff14SB.</summary>
+    /// <remarks>A correction of a topology without residues takes no terms and a <see cref="TotalCharge"/>; nothing is
+    /// compared then: the caller vouches that the host's terms are the force field that the potential corrects.</remarks>
     public MolecularMechanicsTerms? HostTerms { get; init; }
 
     /// <summary>Pairs that the host constrains: their bond terms may be missing from <see cref="HostTerms"/>.</summary>

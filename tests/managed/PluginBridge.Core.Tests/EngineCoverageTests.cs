@@ -66,9 +66,12 @@ public class EngineCoverageTests
         Assert.That(Refused(new EngineToyPotential(), new() { Topology = Water(), TotalCharge = 0, HostTerms = host }).Message, Does.Contain("residues"));
     }
 
+    /// <summary>Whoever gives no residues but the total charge vouches for the host's force field; without the charge it
+    /// is refused.</summary>
     [Test]
     public void CorrectionOfAMoleculeWithoutResidues()
     {
+        Assert.That(Refused(new EngineToyPotential(), new() { Topology = Water() }).Message, Does.Contain("total charge"));
         using Workspace workspace = FragmentedSystem.Create(new EngineToyPotential(), new() { Topology = Water(), TotalCharge = 0 }).CreateWorkspace(new());
         Assert.That(workspace.Evaluate(_water, [], EnergyQuantity.Correction, [], []), Is.Not.Zero);
         Assert.That(() => workspace.Evaluate(_water, [], EnergyQuantity.Total, [], []), Throws.TypeOf<PluginBridgeException>().With.Message.Contains("needs residues"));
