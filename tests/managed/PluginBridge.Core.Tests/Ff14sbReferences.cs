@@ -1,8 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using PluginBridge.Core.Chemistry;
 
@@ -18,20 +13,13 @@ internal sealed record Ff14sbReference(string Name, string PdbPath, string[] For
 /// </summary>
 internal static class Ff14sbReferences
 {
-    public const string Python = "/usr/bin/python3";
-
     private static readonly Lazy<string> _folder = new(Make);
-
-    public static string Root { get; } = FindRoot();
-
-    /// <summary>Structures handed out with the project; not part of the repository.</summary>
-    public static string Shared => Environment.GetEnvironmentVariable("PLUGINBRIDGE_SHARED") ?? Path.Combine(Root, "..", "shared");
 
     public static Ff14sbReference Load(string name)
     {
         string path = Path.Combine(_folder.Value, name + ".json");
         if (!File.Exists(path))
-            Assert.Ignore($"{name}.pdb is not in {Shared}/data/proteins");
+            Assert.Ignore($"{name}.pdb is not in {PythonFixtures.Shared}/data/proteins");
         using JsonDocument document = JsonDocument.Parse(File.ReadAllText(path));
         JsonElement root = document.RootElement;
         return new Ff14sbReference(name, Path.Combine(_folder.Value, name + ".pdb"),
@@ -65,39 +53,8 @@ internal static class Ff14sbReferences
 
     private static string Make()
     {
-        if (!File.Exists(Python))
-            Assert.Ignore($"{Python} with OpenMM makes the reference values, and it is not here");
-        string script = Path.Combine(Root, "tests", "managed", "fixtures", "make_forcefield_references.py");
-        string proteins = Path.Combine(Shared, "data", "proteins");
-        string[] files = [.. new[] { "chig", "trpcage" }.Select(n => Path.Combine(proteins, n + ".pdb")).Where(File.Exists)];
-        byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes(File.ReadAllText(script) + string.Concat(files.Select(File.ReadAllText))));
-        string folder = Path.Combine(Root, "build", "test-fixtures", "ff14sb-" + Convert.ToHexStringLower(key)[..12]);
-        if (Directory.Exists(folder))
-            return folder;
-
-        string partial = folder + "-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
-        var start = new ProcessStartInfo(Python) { RedirectStandardError = true };
-        foreach (string argument in (string[])[script, partial, .. files])
-            start.ArgumentList.Add(argument);
-        start.Environment["OPENBLAS_NUM_THREADS"] = "1";
-        start.Environment["OMP_NUM_THREADS"] = "1";
-        using Process process = Process.Start(start)!;
-        string errors = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        Assert.That(process.ExitCode, Is.Zero, errors);
-        try
-        {
-            Directory.Move(partial, folder);
-        }
-        catch (IOException) when (Directory.Exists(folder))
-        {
-            // Another test run made it at the same time.
-            Directory.Delete(partial, recursive: true);
-        }
-
-        return folder;
+        string proteins = Path.Combine(PythonFixtures.Shared, "data", "proteins");
+        return PythonFixtures.Make("ff14sb", "make_forcefield_references.py", [],
+            new[] { "chig", "trpcage" }.Select(n => Path.Combine(proteins, n + ".pdb")));
     }
-
-    private static string FindRoot([CallerFilePath] string source = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(source)!, "..", "..", ".."));
 }

@@ -8,14 +8,14 @@ namespace PluginBridge.Core.Tests;
 public sealed class Ff14sbTableTests
 {
     private static string Script =>
-        Path.Combine(Ff14sbReferences.Root, "managed", "PluginBridge.Core", "Chemistry", "Data", "make_ff14sb_table.py");
+        Path.Combine(PythonFixtures.Root, "managed", "PluginBridge.Core", "Chemistry", "Data", "make_ff14sb_table.py");
 
     [Test]
     public void IsWhatItsScriptMakes()
     {
-        if (!File.Exists(Ff14sbReferences.Python))
-            Assert.Ignore($"{Ff14sbReferences.Python} with OpenMM makes the table, and it is not here");
-        using Process process = Process.Start(new ProcessStartInfo(Ff14sbReferences.Python, [Script, "--check"]) { RedirectStandardError = true })!;
+        if (!File.Exists(PythonFixtures.Python))
+            Assert.Ignore($"{PythonFixtures.Python} with OpenMM makes the table, and it is not here");
+        using Process process = Process.Start(new ProcessStartInfo(PythonFixtures.Python, [Script, "--check"]) { RedirectStandardError = true })!;
         string errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.Zero, errors);

@@ -26,7 +26,7 @@ public sealed class PdbReaderTests
     [Test]
     public void ReadsFromAPath()
     {
-        string path = Path.Combine(Ff14sbReferences.Root, "tests", "managed", "fixtures", "charged_peptide.pdb");
+        string path = Path.Combine(PythonFixtures.Root, "tests", "managed", "fixtures", "charged_peptide.pdb");
         PdbFile pdb = PdbReader.Read(path);
         TemplateAssignment assignment = TemplateAssignment.Assign(pdb.Topology);
         Assert.That(pdb.Topology.Residues.Select(r => assignment.ResidueForm(r.Index)),

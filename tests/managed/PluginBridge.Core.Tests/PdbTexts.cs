@@ -47,5 +47,5 @@ internal static class PdbTexts
     public static string Set(string line, int column, string text) => line[..(column - 1)] + text + line[(column - 1 + text.Length)..];
 
     private static string[] Read(string name) =>
-        File.ReadAllLines(Path.Combine(Ff14sbReferences.Root, "tests", "managed", "fixtures", name));
+        File.ReadAllLines(Path.Combine(PythonFixtures.Root, "tests", "managed", "fixtures", name));
 }

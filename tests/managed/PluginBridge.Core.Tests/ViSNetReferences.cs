@@ -1,9 +1,4 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using PluginBridge.Core.Potentials;
 
@@ -21,13 +16,7 @@ internal sealed record ViSNetCase(string Name, Molecule Molecule, double[][] Pos
 /// wrote from build/test-fixtures.</summary>
 internal static class ViSNetReferences
 {
-    private const string Python = "/usr/bin/python3";
-
     private static readonly Lazy<string> _folder = new(Make);
-
-    private static string Root { get; } = FindRoot();
-
-    private static string Shared => Environment.GetEnvironmentVariable("PLUGINBRIDGE_SHARED") ?? Path.Combine(Root, "..", "shared");
 
     public static string ModelPath(string model) => Path.Combine(_folder.Value, model + ".safetensors");
 
@@ -51,7 +40,7 @@ internal static class ViSNetReferences
     {
         var found = Load(model).FirstOrDefault(c => c.Name == name);
         if (found is null)
-            Assert.Ignore($"{name}.pdb is not in {Shared}/data/proteins");
+            Assert.Ignore($"{name}.pdb is not in {PythonFixtures.Shared}/data/proteins");
         return found!;
     }
 
@@ -72,41 +61,8 @@ internal static class ViSNetReferences
             positions, energies, scales, forces);
     }
 
-    private static string Make()
-    {
-        if (!File.Exists(Python))
-            Assert.Ignore($"{Python} with PyTorch and OpenMM makes the reference values, and it is not here");
-        string script = Path.Combine(Root, "tests", "managed", "fixtures", "make_visnet_references.py");
-        string[] sources = [script, .. new[] { "visnet", "graph", "edge_ops", "modelfile", "molecules" }
-            .Select(n => Path.Combine(Root, "training", "pbtrain", n + ".py"))];
-        string[] proteins = [.. new[] { Path.Combine(Shared, "data", "proteins", "chig.pdb") }.Where(File.Exists)];
-        byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(sources.Concat(proteins).Select(File.ReadAllText))));
-        string folder = Path.Combine(Root, "build", "test-fixtures", "visnet-" + Convert.ToHexStringLower(key)[..12]);
-        if (Directory.Exists(folder))
-            return folder;
-
-        string partial = folder + "-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
-        var start = new ProcessStartInfo(Python) { RedirectStandardError = true };
-        foreach (string argument in (string[])[script, partial, .. proteins])
-            start.ArgumentList.Add(argument);
-        start.Environment["OPENBLAS_NUM_THREADS"] = "1";
-        start.Environment["OMP_NUM_THREADS"] = "1";
-        using var process = Process.Start(start)!;
-        string errors = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        Assert.That(process.ExitCode, Is.Zero, errors);
-        try
-        {
-            Directory.Move(partial, folder);
-        }
-        catch (IOException) when (Directory.Exists(folder))
-        {
-            // Another test run made it at the same time.
-            Directory.Delete(partial, recursive: true);
-        }
-        return folder;
-    }
-
-    private static string FindRoot([CallerFilePath] string source = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(source)!, "..", "..", ".."));
+    private static string Make() => PythonFixtures.Make("visnet", "make_visnet_references.py",
+        new[] { "visnet", "graph", "edge_ops", "modelfile", "molecules" }
+            .Select(n => Path.Combine(PythonFixtures.Root, "training", "pbtrain", n + ".py")),
+        [Path.Combine(PythonFixtures.Shared, "data", "proteins", "chig.pdb")]);
 }
