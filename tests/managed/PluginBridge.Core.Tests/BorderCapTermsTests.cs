@@ -123,7 +123,10 @@ public class BorderCapTermsTests
                 }
     }
 
-    /// <summary>E_base of the capped residue, assembled here from the fragment's terms and those of the caps.</summary>
+    /// <summary>
+    /// E_base of the capped residue: the fragment's terms and, for the caps, those that ff14SB has for the same hydrogens
+    /// in ACE-GLY-NME (which <see cref="Ff14sbEnergyTests"/> compares with OpenMM), H of NME in place of proline's CD.
+    /// </summary>
     [Test]
     public void AbsolutePotentialOfOneResidue()
     {
@@ -134,21 +137,72 @@ public class BorderCapTermsTests
         FragmentedSystem system = EngineTestSystems.System(toy, topology, FragmentScheme.Whole, 3);
         Fragment f = system.Fragments[0];
         MolecularMechanicsTerms all = AmberFf14sb.CreateTerms(topology, assignment);
-        BorderCapTerms.Terms caps = BorderCapTerms.Create(topology, f.Caps, new AtomSetCover([f.Atoms]), all.Nonbonded);
         double[] extended = [.. positions, .. f.Caps.SelectMany(cap =>
         {
             var h = new double[3];
             CapGeometry.Place(positions.AsSpan(3 * cap.Anchor, 3), positions.AsSpan(3 * cap.Replaced, 3), cap.BondLength, h);
             return h;
         })];
-        double capEnergy = new VacuumForceField(new() { AtomCount = extended.Length / 3, Angles = caps.Angles, Torsions = caps.Torsions }).Evaluate(extended, [])
-            + new PairInteractions(caps.Pairs).AddForces(extended, new double[extended.Length]);
+        double capEnergy = CapEnergyOfAceGlyNme(topology, f, all.Nonbonded, extended);
         double real = new VacuumForceField(all.Subset([.. f.Atoms])).Evaluate([.. f.Atoms.SelectMany(a => positions[(3 * a)..(3 * a + 3)])], []);
         double expected = EngineQuantityTests.Energy(toy, topology, f, positions) - real - capEnergy;
 
         using Workspace workspace = system.CreateWorkspace(new());
         Assert.That(workspace.Evaluate(positions, [], EnergyQuantity.Correction, [], []), Is.EqualTo(expected).Within(1e-7));
         Assert.That(Math.Abs(capEnergy), Is.GreaterThan(1), "the caps have energy of their own");
+    }
+
+    /// <summary>Energy of all terms with a cap, the caps uncharged. The caps are behind the chain's atoms.</summary>
+    private static double CapEnergyOfAceGlyNme(Topology chain, Fragment fragment, IReadOnlyList<NonbondedParameters> real, double[] positions)
+    {
+        Topology capped = FragmentTestPeptides.Build(["ACE GLY NME"]);
+        MolecularMechanicsTerms terms = AmberFf14sb.CreateTerms(capped, TemplateAssignment.Assign(capped));
+        int count = chain.Atoms.Count;
+        int Find(int r, string name) => chain.Residues[r].Atoms.First(a => chain.Atoms[a].Name == name);
+        int Cap(int anchor, int number) => count + Enumerable.Range(0, fragment.Caps.Count).Where(k => fragment.Caps[k].Anchor == anchor).ElementAt(number);
+        // H1 of a methyl group is HA of the neighbour, H2 and H3 are caps.
+        int Methyl(int r, Atom atom) => atom.Name[^1] == '1' ? Find(r, "HA") : Cap(Find(r, "CA"), atom.Name[^1] - '2');
+        int[] place = [.. capped.Atoms.Select(a => (a.ResidueIndex, a.Name) switch
+        {
+            (1, _) => Find(3, a.Name),
+            (0, "C" or "O") => Find(2, a.Name),
+            (0, "CH3") => Find(2, "CA"),
+            (0, _) => Methyl(2, a),
+            (_, "N") => Find(4, "N"),
+            (_, "H") => Cap(Find(4, "N"), 0),
+            (_, "C" or "CH3") => Find(4, "CA"),
+            _ => Methyl(4, a),
+        })];
+        Assert.That(place.Order(), Is.EqualTo(fragment.Atoms.Concat(Enumerable.Range(count, fragment.Caps.Count)).Order()));
+        bool HasCap(params int[] atoms) => atoms.Any(i => place[i] >= count);
+
+        double bonded = new VacuumForceField(new()
+        {
+            AtomCount = positions.Length / 3,
+            Angles = [.. terms.Angles.Where(t => HasCap(t.A, t.B, t.C)).Select(t => t with { A = place[t.A], B = place[t.B], C = place[t.C] })],
+            Torsions = [.. terms.Torsions.Where(t => HasCap(t.A, t.B, t.C, t.D))
+                .Select(t => t with { A = place[t.A], B = place[t.B], C = place[t.C], D = place[t.D] })],
+        }).Evaluate(positions, []);
+
+        var close = terms.Exceptions.ToDictionary(e => (Math.Min(e.A, e.B), Math.Max(e.A, e.B)));
+        double lennardJones = 0;
+        for (int i = 0; i < place.Length; i++)
+            for (int j = i + 1; j < place.Length; j++)
+            {
+                if (!HasCap(i, j))
+                    continue;
+                // Real atoms keep their own radii: HA of the neighbour is no methyl hydrogen.
+                NonbondedParameters p = Parameters(i), q = Parameters(j);
+                double epsilon = close.TryGetValue((i, j), out NonbondedException e) ? e.Epsilon : Math.Sqrt(p.Epsilon * q.Epsilon);
+                double square = Enumerable.Range(0, 3).Sum(x => Math.Pow(positions[3 * place[i] + x] - positions[3 * place[j] + x], 2));
+                double s6 = Math.Pow((p.Sigma + q.Sigma) / 2, 6) / Math.Pow(square, 3);
+                lennardJones += 4 * epsilon * (s6 * s6 - s6);
+            }
+
+        TestContext.Out.WriteLine($"angles and torsions {bonded:F4} kJ/mol, Lennard-Jones {lennardJones:F4} kJ/mol");
+        return bonded + lennardJones;
+
+        NonbondedParameters Parameters(int i) => place[i] < count ? real[place[i]] : terms.Nonbonded[i];
     }
 
     [Test]
