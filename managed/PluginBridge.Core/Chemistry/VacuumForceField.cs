@@ -91,7 +91,7 @@ public sealed class VacuumForceField
             : "The force-field energy or a force is not finite: atoms of a torsion lie on one line, or a parameter is not a number.";
     }
 
-    private static void CheckIndices(MolecularMechanicsTerms terms)
+    private void CheckIndices(MolecularMechanicsTerms terms)
     {
         if (terms.Nonbonded.Count > 0 && terms.Nonbonded.Count != terms.AtomCount)
             throw new PluginBridgeException(ErrorCode.InvalidArgument,
@@ -121,7 +121,7 @@ public sealed class VacuumForceField
                     throw new PluginBridgeException(ErrorCode.InvalidArgument, $"Atom {atom} of a {kind} is outside 0..{terms.AtomCount - 1}.");
             for (int i = 0; i < atoms.Length; i++)
                 if (atoms[(i + 1)..].Contains(atoms[i]))
-                    throw new PluginBridgeException(ErrorCode.InvalidArgument, $"Atom {atoms[i]} is in one {kind} twice.");
+                    throw new PluginBridgeException(ErrorCode.InvalidArgument, $"One {kind} has {_describe(atoms[i])} twice.");
         }
     }
 }

@@ -14,18 +14,14 @@ public static class CapGeometry
     /// <summary>N–H of a cap (proline's N–CD), nm.</summary>
     public const double NitrogenHydrogen = 0.101;
 
-    /// <summary>S–H of a cap, nm. The schemes never cut a sulfur's bond; kept for those to come.</summary>
-    public const double SulfurHydrogen = 0.134;
-
     /// <summary>Length of a cap's bond to its anchor, nm.</summary>
     /// <exception cref="PluginBridgeException">The anchor's element takes no cap.</exception>
     public static double BondLength(Topology topology, int anchor) => topology.Atoms[anchor].AtomicNumber switch
     {
         6 => CarbonHydrogen,
         7 => NitrogenHydrogen,
-        16 => SulfurHydrogen,
         _ => throw new PluginBridgeException(ErrorCode.Internal,
-            $"A cut bond at {topology.Describe(anchor)}: only C, N and S take a cap hydrogen."),
+            $"A cut bond at {topology.Describe(anchor)}: only C and N take a cap hydrogen."),
     };
 
     /// <summary>Position of a cap.</summary>

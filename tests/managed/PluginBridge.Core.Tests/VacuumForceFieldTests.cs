@@ -192,7 +192,7 @@ public sealed class VacuumForceFieldTests
         MolecularMechanicsTerms terms = new() { AtomCount = 2, Bonds = [new HarmonicBond(0, 2, 0.1, 1)] };
         Assert.That(() => new VacuumForceField(terms), Throws.TypeOf<PluginBridgeException>().With.Message.EqualTo("Atom 2 of a bond is outside 0..1."));
         terms = new() { AtomCount = 3, Angles = [new HarmonicAngle(0, 1, 0, 1, 1)] };
-        Assert.That(() => new VacuumForceField(terms), Throws.TypeOf<PluginBridgeException>().With.Message.EqualTo("Atom 0 is in one angle twice."));
+        Assert.That(() => new VacuumForceField(terms, a => $"CA of residue {a}"), Throws.TypeOf<PluginBridgeException>().With.Message.EqualTo("One angle has CA of residue 0 twice."));
         terms = new() { AtomCount = 2, Nonbonded = [new NonbondedParameters(0, 1, 0)] };
         Assert.That(() => new VacuumForceField(terms), Throws.TypeOf<PluginBridgeException>().With.Message.EqualTo("There are 1 non-bonded parameters for 2 atoms."));
     }
