@@ -25,6 +25,7 @@ public sealed class FragmentedSystem
         // Only a region in one piece has pairs that reach another image of itself.
         UsesBox = scheme == FragmentScheme.Whole && potential.SupportsBox;
         Images = new MoleculeImages(topology, new AtomSetCover(fragments.Select(f => f.Atoms)).Union);
+        FragmentsSpanMolecules = fragments.Any(f => Images.Span(f.Atoms));
         _baseTerms = baseTerms;
         _whyNoBase = whyNoBase;
     }
@@ -46,6 +47,9 @@ public sealed class FragmentedSystem
 
     /// <summary>The molecules that the fragments belong to.</summary>
     internal MoleculeImages Images { get; }
+
+    /// <summary>Whether a fragment has atoms of several molecules, whose images then matter to the potential.</summary>
+    internal bool FragmentsSpanMolecules { get; }
 
     /// <summary>Assigns templates, checks coverage and builds the fragments.</summary>
     /// <exception cref="PluginBridgeException">Something is not covered; the message names the residue or atom.</exception>

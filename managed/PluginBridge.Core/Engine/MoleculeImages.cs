@@ -18,6 +18,7 @@ internal sealed class MoleculeImages
     private readonly Bond[] _ringBonds;
     private readonly int[][] _molecules;
     private readonly int[][] _contactAtoms;
+    private readonly int[] _moleculeOf;
 
     /// <summary>Prepares the molecules (bonded components) that some atoms belong to.</summary>
     public MoleculeImages(Topology topology, IReadOnlyList<int> atoms)
@@ -60,6 +61,10 @@ internal sealed class MoleculeImages
             .Select(k => (Math.Min(_order[k], _parents[k]), Math.Max(_order[k], _parents[k]))).ToHashSet();
         _ringBonds = [.. ringBonds.Where(bond => !tree.Contains((bond.A, bond.B))).Distinct()];
         _molecules = [.. molecules];
+        _moleculeOf = Enumerable.Repeat(-1, topology.Atoms.Count).ToArray();
+        for (int m = 0; m < _molecules.Length; m++)
+            foreach (int atom in _molecules[m])
+                _moleculeOf[atom] = m;
         _contactAtoms = [.. molecules.Select(m =>
         {
             int[] heavy = [.. m.Where(a => involved.Contains(a) && topology.Atoms[a].AtomicNumber > 1)];
@@ -69,6 +74,9 @@ internal sealed class MoleculeImages
 
     /// <summary>Number of molecules.</summary>
     public int Count => _molecules.Length;
+
+    /// <summary>Whether some atoms belong to more than one molecule.</summary>
+    public bool Span(IEnumerable<int> atoms) => atoms.Select(a => _moleculeOf[a]).Distinct().Take(2).Count() > 1;
 
     /// <summary>Copies positions, molecules made whole.</summary>
     /// <param name="positions">x, y, z of every atom of the topology, nm, in any image.</param>
