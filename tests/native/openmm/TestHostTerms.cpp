@@ -2,6 +2,7 @@
 #include "DirectEvaluation.h"
 #include "TestSupport.h"
 #include "openmm/CMAPTorsionForce.h"
+#include "openmm/CustomCVForce.h"
 #include "openmm/CustomExternalForce.h"
 #include "openmm/CustomNonbondedForce.h"
 #include "openmm/HarmonicAngleForce.h"
@@ -271,6 +272,38 @@ void testCustomForces(Platform& platform) {
     requireThrows([&] { simulate(fixture, platform); }, {"CustomNonbondedForce", "setUseHostTerms(false)"});
 }
 
+/** An absolute potential cannot take away terms that are wrapped in a CustomCVForce; a correction need not.
+ */
+void testWrappedForcesAreRefused(Platform& platform) {
+    for (bool nested : {false, true}) {
+        AbsoluteFixture fixture;
+        auto* wrapper = new CustomCVForce("0.5*inner");
+        Force* inner = new HarmonicAngleForce(fixture.findForce<HarmonicAngleForce>());
+        if (nested) {
+            auto* middle = new CustomCVForce("inner");
+            middle->addCollectiveVariable("inner", inner);
+            inner = middle;
+        }
+        wrapper->addCollectiveVariable("inner", inner);
+        fixture.system->addForce(wrapper);
+        requireThrows([&] { simulate(fixture, platform); },
+                      {"CustomCVForce", "'inner'", "HarmonicAngleForce", "twice"});
+    }
+    AbsoluteFixture fixture;
+    auto* wrapper = new CustomCVForce("charges");
+    wrapper->addCollectiveVariable("charges", new NonbondedForce(fixture.findForce<NonbondedForce>()));
+    fixture.system->addForce(wrapper);
+    requireThrows([&] { simulate(fixture, platform); }, {"NonbondedForce"});
+
+    Fixture correction("peptide");
+    double energy = simulate(correction, platform).getEnergy(ourGroup);
+    auto* bias = new CustomCVForce("0.5*inner");
+    bias->addCollectiveVariable("inner",
+                                new PeriodicTorsionForce(correction.findForce<PeriodicTorsionForce>()));
+    correction.system->addForce(bias);
+    requireClose(simulate(correction, platform).getEnergy(ourGroup), energy, 1e-9 * fabs(energy), "energy");
+}
+
 int main(int argc, char* argv[]) {
     return run(argc, argv,
                {{"an absolute potential replaces the host", testAbsolutePotentialReplacesHost},
@@ -282,5 +315,6 @@ int main(int argc, char* argv[]) {
                 {"a constrained host is accepted", testConstrainedHostIsAccepted},
                 {"cutoffs are refused", testCutoffIsRefused},
                 {"parameter offsets", testParameterOffsets},
-                {"custom forces", testCustomForces}});
+                {"custom forces", testCustomForces},
+                {"wrapped forces are refused", testWrappedForcesAreRefused}});
 }

@@ -16,7 +16,8 @@ pb_system* createSystem(const pb_model& model, const RegionSpec& region,
     optional<HostTerms> hostTerms;
     pb_host_terms terms;
     if (force.getUseHostTerms()) {
-        hostTerms.emplace(system, force);
+        bool isAbsolute = getModelInfo(model).base_force_field == nullptr;
+        hostTerms.emplace(system, force, isAbsolute);
         terms = hostTerms->view();
     }
     pb_system_spec spec = region.view(hostTerms ? &terms : nullptr);

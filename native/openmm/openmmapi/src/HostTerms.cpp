@@ -4,6 +4,7 @@
 #include "openmm/CustomNonbondedForce.h"
 #include "openmm/HarmonicAngleForce.h"
 #include "openmm/HarmonicBondForce.h"
+#include "openmm/NonbondedForce.h"
 #include "openmm/OpenMMException.h"
 #include "openmm/PeriodicTorsionForce.h"
 #include "openmm/RBTorsionForce.h"
@@ -51,7 +52,7 @@ bool actsInside(const CustomNonbondedForce& force, const vector<bool>& isInRegio
 
 } // namespace
 
-HostTerms::HostTerms(const System& system, const FragmentedPotentialForce& force)
+HostTerms::HostTerms(const System& system, const FragmentedPotentialForce& force, bool isAbsolute)
     : force(force), atomOfParticle(system.getNumParticles(), -1),
       isInRegion(system.getNumParticles(), false) {
     for (int i = 0; i < force.getNumAtoms(); i++) {
@@ -63,6 +64,10 @@ HostTerms::HostTerms(const System& system, const FragmentedPotentialForce& force
         isInRegion.at(particle) = inRegion;
     }
     refuseUnreadable(system);
+    if (isAbsolute)
+        for (int i = 0; i < system.getNumForces(); i++)
+            if (auto wrapper = dynamic_cast<const CustomCVForce*>(&system.getForce(i)))
+                refuseWrapped(*wrapper);
     for (int i = 0; i < system.getNumForces(); i++)
         readBonded(system.getForce(i));
     readNonbonded(system);
@@ -81,6 +86,65 @@ void HostTerms::refuseUnreadable(const System& system) const {
                                   "it is an addition to the force "
                                   "field and the region is on AMBER ff14SB, call setUseHostTerms(false)");
     }
+}
+
+void HostTerms::refuseWrapped(const CustomCVForce& wrapper) const {
+    for (int i = 0; i < wrapper.getNumCollectiveVariables(); i++) {
+        const Force& wrapped = wrapper.getCollectiveVariable(i);
+        if (auto nested = dynamic_cast<const CustomCVForce*>(&wrapped))
+            refuseWrapped(*nested);
+        else if (hasTermsInside(wrapped))
+            throw OpenMMException(
+                "FragmentedPotentialForce: the System has a CustomCVForce whose collective variable '" +
+                wrapper.getCollectiveVariableName(i) + "' is a " + getTypeName(wrapped) +
+                " that acts between atoms of the region. The model replaces the force field there and cannot "
+                "take away what is inside a CustomCVForce, so it would be counted twice. Add the " +
+                getTypeName(wrapped) +
+                " to the System itself, or, if it is a bias, write it as a Custom*Force");
+    }
+}
+
+bool HostTerms::hasTermsInside(const Force& hostForce) const {
+    int p1, p2, p3, p4, periodicity, map, b1, b2, b3, b4;
+    double a, b, c[6];
+    if (auto nonbonded = dynamic_cast<const NonbondedForce*>(&hostForce))
+        return nonbonded->getNumParticles() > 0 && count(isInRegion.begin(), isInRegion.end(), true) > 1;
+    if (auto bonds = dynamic_cast<const HarmonicBondForce*>(&hostForce)) {
+        for (int i = 0; i < bonds->getNumBonds(); i++) {
+            bonds->getBondParameters(i, p1, p2, a, b);
+            if (isInside({p1, p2}))
+                return true;
+        }
+    } else if (auto angles = dynamic_cast<const HarmonicAngleForce*>(&hostForce)) {
+        for (int i = 0; i < angles->getNumAngles(); i++) {
+            angles->getAngleParameters(i, p1, p2, p3, a, b);
+            if (isInside({p1, p2, p3}))
+                return true;
+        }
+    } else if (auto torsions = dynamic_cast<const PeriodicTorsionForce*>(&hostForce)) {
+        for (int i = 0; i < torsions->getNumTorsions(); i++) {
+            torsions->getTorsionParameters(i, p1, p2, p3, p4, periodicity, a, b);
+            if (isInside({p1, p2, p3, p4}))
+                return true;
+        }
+    } else if (auto torsions = dynamic_cast<const RBTorsionForce*>(&hostForce)) {
+        for (int i = 0; i < torsions->getNumTorsions(); i++) {
+            torsions->getTorsionParameters(i, p1, p2, p3, p4, c[0], c[1], c[2], c[3], c[4], c[5]);
+            if (isInside({p1, p2, p3, p4}))
+                return true;
+        }
+    } else if (auto cmap = dynamic_cast<const CMAPTorsionForce*>(&hostForce)) {
+        for (int i = 0; i < cmap->getNumTorsions(); i++) {
+            cmap->getTorsionParameters(i, map, p1, p2, p3, p4, b1, b2, b3, b4);
+            if (isInside({p1, p2, p3, p4, b1, b2, b3, b4}))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool HostTerms::isInside(initializer_list<int> particles) const {
+    return all_of(particles.begin(), particles.end(), [this](int p) { return isInRegion.at(p); });
 }
 
 bool HostTerms::findAtoms(initializer_list<int> particles, vector<int32_t>& atoms) const {

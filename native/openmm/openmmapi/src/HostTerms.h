@@ -2,6 +2,7 @@
 #define PLUGINBRIDGE_OPENMM_HOSTTERMS_H_
 
 #include "FragmentedPotentialForce.h"
+#include "openmm/CustomCVForce.h"
 #include "openmm/System.h"
 #include "pluginbridge.h"
 #include <cstdint>
@@ -18,8 +19,10 @@ public:
     /**
      * Reads the forces of a System. Forces of one kind are concatenated. Throws an OpenMMException for a
      * force that acts inside the region in a way that cannot be read.
+     * @param isAbsolute  whether the model replaces these terms, rather than being compared with them: then
+     *                    none of them may be inside a CustomCVForce
      */
-    HostTerms(const OpenMM::System& system, const FragmentedPotentialForce& force);
+    HostTerms(const OpenMM::System& system, const FragmentedPotentialForce& force, bool isAbsolute);
 
     /** The terms for the C interface; valid while this object lives. */
     pb_host_terms view() const;
@@ -29,6 +32,9 @@ private:
     void readNonbonded(const OpenMM::System& system);
     void readConstraints(const OpenMM::System& system);
     void refuseUnreadable(const OpenMM::System& system) const;
+    void refuseWrapped(const OpenMM::CustomCVForce& wrapper) const;
+    bool hasTermsInside(const OpenMM::Force& hostForce) const;
+    bool isInside(std::initializer_list<int> particles) const;
 
     /** Translates particles to the force's atoms; false if one of them is not among those. */
     bool findAtoms(std::initializer_list<int> particles, std::vector<int32_t>& atoms) const;
