@@ -19,8 +19,6 @@ public sealed class Workspace : IDisposable
 
     internal Workspace(FragmentedSystem system, EvaluationOptions options)
     {
-        if (options.Threads < 0)
-            throw new PluginBridgeException(ErrorCode.InvalidArgument, $"{options.Threads} threads were asked for: give 0 (all cores) or more.");
         _system = system;
         _batch = new FragmentBatch(system.Potential, system.Topology, system.Fragments, options);
         _base = [system.CreateBaseEnergy(EnergyQuantity.Correction), system.CreateBaseEnergy(EnergyQuantity.Total)];
@@ -49,7 +47,7 @@ public sealed class Workspace : IDisposable
         BaseEnergy baseEnergy = _base[(int)quantity] ?? throw _system.NoForceField(quantity);
         bool wantsGradient = !forces.IsEmpty || !virial.IsEmpty;
 
-        _images.MakeWhole(positions, box, join: !passBox || baseEnergy.IsNeeded, _whole);
+        _images.MakeWhole(positions, box, join: baseEnergy.IsNeeded || (!passBox && _system.FragmentsSpanMolecules), _whole);
         _accumulator.Clear();
         double energy = _batch.AddGradients(_whole, passBox ? boxVectors : [], wantsGradient ? _accumulator : null)
             + baseEnergy.AddGradients(_whole, _accumulator);

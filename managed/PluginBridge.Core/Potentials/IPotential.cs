@@ -47,8 +47,17 @@ public sealed record EvaluationOptions
     /// <summary>Evaluate networks in double precision (reference mode) instead of single.</summary>
     public bool DoublePrecision { get; init; }
 
-    /// <summary>Threads to use; 0 takes all cores.</summary>
-    public int Threads { get; init; } = 1;
+    /// <summary>Threads that one evaluation uses, at least one. Results do not depend on it.</summary>
+    /// <exception cref="PluginBridgeException">The number is not positive.</exception>
+    public int Threads
+    {
+        get => _threads;
+        init => _threads = value >= 1
+            ? value
+            : throw new PluginBridgeException(ErrorCode.InvalidArgument, $"The number of threads is {value}; give 1 or more.");
+    }
+
+    private readonly int _threads = 1;
 }
 
 /// <summary>A potential energy function of molecules. Immutable and shared by threads.</summary>

@@ -103,7 +103,7 @@ public class EngineReferenceTests
 
     private static double[] TotalForces(IPotential potential, Topology topology, double[] positions, FragmentScheme scheme)
     {
-        using Workspace workspace = EngineTestSystems.System(potential, topology, scheme).CreateWorkspace(new() { Threads = 0 });
+        using Workspace workspace = EngineTestSystems.System(potential, topology, scheme).CreateWorkspace(new() { Threads = Environment.ProcessorCount });
         var forces = new double[positions.Length];
         workspace.Evaluate(positions, [], EnergyQuantity.Total, forces, []);
         return forces;

@@ -61,7 +61,9 @@ public class WorkspaceTests
         Refused(positions, 3, 0, "Forces need room");
         Refused(positions, 0, 6, "9 numbers");
         Refused(positions, 0, 0, "quantity 5", (EnergyQuantity)5);
-        Assert.That(() => system.CreateWorkspace(new() { Threads = -1 }), Throws.TypeOf<PluginBridgeException>());
+        foreach (int threads in (int[])[0, -1])
+            Assert.That(() => system.CreateWorkspace(new() { Threads = threads }), Throws.TypeOf<PluginBridgeException>()
+                .With.Message.EqualTo($"The number of threads is {threads}; give 1 or more."));
 
         int atom = topology.Atoms.First(a => a.Name == "OG").Index;
         var broken = (double[])positions.Clone();

@@ -60,13 +60,9 @@ public sealed class ViSNetPotential : IPotential
         ArgumentNullException.ThrowIfNull(molecules);
         ArgumentNullException.ThrowIfNull(options);
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (options.Threads < 0)
-            throw new PluginBridgeException(ErrorCode.InvalidArgument,
-                $"The number of threads is {options.Threads}; it must be positive, or 0 for all cores.");
         for (int m = 0; m < molecules.Count; m++)
             Check(molecules[m], m);
-        int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
-        return options.DoublePrecision ? CreateDouble(molecules, threads) : CreateSingle(molecules, threads);
+        return options.DoublePrecision ? CreateDouble(molecules, options.Threads) : CreateSingle(molecules, options.Threads);
     }
 
     /// <summary>Evaluators created before stay usable.</summary>

@@ -50,8 +50,7 @@ public sealed class Gfn2XtbPotential : IPotential
         ArgumentNullException.ThrowIfNull(options);
         for (int m = 0; m < molecules.Count; m++)
             Check(molecules[m], XtbMessages.Name(molecules, m));
-        int threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
-        return new Gfn2XtbEvaluator(_library, molecules, threads);
+        return new Gfn2XtbEvaluator(_library, molecules, options.Threads);
     }
 
     /// <summary>Nothing to free: libxtb stays loaded.</summary>
