@@ -22,25 +22,25 @@ def worstDifference(system, positions, atoms, step):
     return np.abs(forces[atoms] - numerical).max() / np.abs(forces).max()
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_network(plugin, any_network, pentapeptide, scheme):
-    system = plugin.FragmentPotential(any_network, scheme, "double").createSystem(pentapeptide.topology)
-    positions = pentapeptide.getPositions(asNumpy=True)._value
-    atoms = np.random.default_rng(5).choice(len(positions), 15, replace=False)
+def checkNetwork(plugin, model, scheme, peptide, seed, count):
+    """Some atoms of a peptide whose System is made by createSystem, network in double precision."""
+    system = plugin.FragmentPotential(model, scheme, "double").createSystem(peptide.topology)
+    positions = peptide.getPositions(asNumpy=True)._value
+    atoms = np.random.default_rng(seed).choice(len(positions), count, replace=False)
     worst = worstDifference(system, positions, atoms, 2e-5)
     print(f"{scheme}: max|dF|/max|F| = {worst:.1e}")
     assert worst < 1e-6
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_network(plugin, any_network, pentapeptide, scheme):
+    checkNetwork(plugin, any_network, scheme, pentapeptide, seed=5, count=15)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_trained_network_on_chignolin(plugin, trained, chignolin, scheme):
-    system = plugin.FragmentPotential(trained, scheme, "double").createSystem(chignolin.topology)
-    positions = chignolin.getPositions(asNumpy=True)._value
-    atoms = np.random.default_rng(6).choice(len(positions), 8, replace=False)
-    worst = worstDifference(system, positions, atoms, 2e-5)
-    print(f"{scheme}: max|dF|/max|F| = {worst:.1e}")
-    assert worst < 1e-6
+    checkNetwork(plugin, trained, scheme, chignolin, seed=6, count=8)
 
 
 def test_region_with_borders(plugin, any_network, pentapeptide):
