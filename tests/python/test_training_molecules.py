@@ -11,8 +11,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "training"))
 
 from pbtrain.molecules import build_topology, side_of_bond, neighbours, starting_coordinates  # noqa: E402
+from pbtrain import plan_wide  # noqa: E402
 from pbtrain.plan import capped, make_plan, residue_forms  # noqa: E402
-from pbtrain.sample import Sampler, perturb  # noqa: E402
+from pbtrain.distort import MAX_SWING, perturb  # noqa: E402
+from pbtrain.sample import Sampler  # noqa: E402
 
 
 @pytest.mark.parametrize("chains, atoms, charge", [
@@ -36,7 +38,7 @@ def test_every_residue_form_can_be_built_and_sampled_start():
         molecule = build_topology([list(chain) for chain in chains])
         sampler = Sampler(molecule, np.random.default_rng(0))
         sampler.start(300.0)
-        assert sampler._bonds_sound(sampler.positions()), molecule.name
+        assert sampler.sound.bonds_whole(sampler.positions()), molecule.name
 
 
 def test_residues_are_l_amino_acids():
@@ -77,8 +79,8 @@ def test_perturbation_is_small_and_local():
     rng = np.random.default_rng(0)
     x = starting_coordinates(molecule, rng)
     for _ in range(30):
-        moved = np.linalg.norm(perturb(x, molecule.topology, rng) - x, axis=1)
-        assert 0 < moved.max() < 0.5
+        moved = np.linalg.norm(perturb(x, molecule.topology, rng, plan_wide.DISTORTIONS) - x, axis=1)
+        assert 0 < moved.max() < MAX_SWING
 
 
 def test_plan_is_reproducible_and_holds_systems_out():

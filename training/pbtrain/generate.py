@@ -1,9 +1,13 @@
 """Sample and label: writes HDF5 shards, several worker processes, resumable.
 
-    /usr/bin/python3 -m pbtrain.generate training/data/gfn2 [--workers 2] [--scale 1.0] [--seed 2024]
+    /usr/bin/python3 -m pbtrain.generate training/data/gfn2b --plan wide --seed 4048 [--workers 2] [--scale 1.0]
 
 A shard holds a few specs of the plan and appears only when complete, so an interrupted run goes on
 where it stopped.  libxtb needs an unlimited stack: the workers are started with it.
+
+A shard has one group per spec.  Attributes: name, kind, split, charge, seed, permittivity, start, contact.  Arrays
+over frames F and atoms N: positions, f_qm, f_mm, f_nb [F, N, 3], e_qm, e_mm, e_nb [F] (kcal/mol, angstrom),
+charges [F, N] (e), dipole [F, 3] (e angstrom), temperature, perturbed, trajectory [F], and numbers [N].
 """
 from __future__ import annotations
 
@@ -16,73 +20,78 @@ import time
 from collections import Counter
 from pathlib import Path
 
-SPECS_PER_SHARD = 6
-PERTURBED_SHARE = 0.2
+from .plan import PLANS, make_plan, plan_hash
+
 MAX_FORCE = 600.0  # kcal/mol/angstrom; a frame with a larger reference force is a sampling accident
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_STACKSIZE": "1G", "OPENMM_CPU_THREADS": "1"}
+# glibc keeps freed memory (5 % of libxtb's time); one thread, because a process per core is faster
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_STACKSIZE": "1G", "OPENMM_CPU_THREADS": "1",
+               "MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(2**31)}
+SINGLE = ("positions", "f_qm", "f_mm", "f_nb", "charges", "dipole")  # stored in single precision
+ARRAYS = ("positions", "e_qm", "f_qm", "charges", "dipole", "e_mm", "f_mm", "e_nb", "f_nb", "temperature", "perturbed",
+          "trajectory")
 
 
-def label_spec(spec) -> tuple[dict, Counter]:
+def label_spec(spec, perturbed_share: float, distortions) -> tuple[dict, Counter]:
     """Frames of one spec: arrays by name, and counts of what was dropped."""
     import numpy as np
 
+    from .distort import perturb
     from .label import Ff14sb, Gfn2, LabelError
     from .molecules import build_topology
-    from .plan import FRAMES_PER_TRAJECTORY, TEMPERATURES
-    from .sample import Sampler, SamplingError, perturb
+    from .sample import Sampler, SamplingError
 
     rng = np.random.default_rng(spec.seed)
     molecule = build_topology([list(chain) for chain in spec.chains])
-    sampler = Sampler(molecule, rng, spec.permittivity)
+    sampler = Sampler(molecule, rng, spec.permittivity, spec.start, spec.contact, spec.point)
     qm, mm = Gfn2(molecule.numbers, molecule.charge), Ff14sb(molecule)
     rows: list[tuple] = []
     dropped: Counter = Counter()
     for trajectory in range(spec.trajectories):
-        temperature = float(rng.choice(TEMPERATURES))
+        temperature = float(rng.choice(spec.temperatures))
         try:
-            for x in sampler.trajectory(temperature, FRAMES_PER_TRAJECTORY):
-                perturbed = rng.random() < PERTURBED_SHARE
+            for x in sampler.trajectory(temperature, spec.frames, interval=spec.interval):
+                perturbed = rng.random() < perturbed_share
                 if perturbed:
-                    x = perturb(x, molecule.topology, rng)
+                    x = perturb(x, molecule.topology, rng, distortions)
                 try:
-                    e_qm, f_qm = qm(x)
+                    ref = qm.label(x)
                 except LabelError:
                     dropped["scf"] += 1
                     continue
                 e_mm, f_mm, e_nb, f_nb = mm(x)
-                if abs(f_qm).max() > MAX_FORCE or abs(f_mm).max() > MAX_FORCE:
+                if abs(ref.forces).max() > MAX_FORCE or abs(f_mm).max() > MAX_FORCE:
                     dropped["force"] += 1
                     continue
-                rows.append((x, e_qm, f_qm, e_mm, f_mm, e_nb, f_nb, temperature, perturbed, trajectory))
+                rows.append((x, ref.energy, ref.forces, ref.charges, ref.dipole, e_mm, f_mm, e_nb, f_nb, temperature,
+                             perturbed, trajectory))
         except (SamplingError, ValueError) as error:
             dropped["sampling"] += 1
             print(f"dropped: {error}", flush=True)
     qm.close()
-    names = ("positions", "e_qm", "f_qm", "e_mm", "f_mm", "e_nb", "f_nb", "temperature", "perturbed", "trajectory")
-    arrays = {name: np.array(column) for name, column in zip(names, zip(*rows))}
-    for name in ("positions", "f_qm", "f_mm", "f_nb"):
-        if name in arrays:
-            arrays[name] = arrays[name].astype(np.float32)
+    arrays = {name: np.array(column) for name, column in zip(ARRAYS, zip(*rows))}
+    arrays |= {name: arrays[name].astype(np.float32) for name in SINGLE if name in arrays}
     arrays["numbers"] = molecule.numbers.astype(np.uint8)
     return arrays | {"charge": molecule.charge, "name": molecule.name}, dropped
 
 
-def write_shard(path: Path, specs, provenance: dict) -> Counter:
-    """Label `specs` into `path`; returns the counts (frames and dropped)."""
+def write_shard(path: Path, specs, provenance: dict, distortions) -> Counter:
+    """Label `specs` into `path`; returns the counts (frames, by kind too, and dropped)."""
     import h5py
 
     temporary = path.with_suffix(f".tmp{os.getpid()}")
     counts: Counter = Counter()
     with h5py.File(temporary, "w") as file:
         for k, spec in enumerate(specs):
-            arrays, dropped = label_spec(spec)
+            arrays, dropped = label_spec(spec, provenance["perturbed_share"], distortions)
             counts.update(dropped)
             if "positions" not in arrays:
                 continue
             counts["frames"] += len(arrays["positions"])
+            counts[spec.kind] += len(arrays["positions"])
             group = file.create_group(f"{k:02d}")
             group.attrs.update({"kind": spec.kind, "split": spec.split, "seed": spec.seed, "name": arrays.pop("name"),
-                                "charge": arrays.pop("charge")})
+                                "charge": arrays.pop("charge"), "permittivity": spec.permittivity,
+                                "start": spec.start, "contact": spec.contact})
             for name, array in arrays.items():
                 group.create_dataset(name, data=array)
         file.attrs.update(provenance | {f"count_{k}": v for k, v in counts.items()})
@@ -90,31 +99,44 @@ def write_shard(path: Path, specs, provenance: dict) -> Counter:
     return counts
 
 
-def work(output: Path, worker: int, workers: int, seed: int, scale: float, wanted: str) -> None:
+def check_folder(output: Path, pattern: str, digest: str, share: float) -> None:
+    """A folder holds shards of one plan and one share of perturbed frames."""
+    import h5py
+    for path in sorted(output.glob(pattern.format(0).replace("00000", "*"))):
+        with h5py.File(path) as file:
+            if file.attrs.get("plan_hash", digest) != digest or file.attrs["perturbed_share"] != share:
+                raise SystemExit(f"{path} belongs to another plan, seed, scale or share of perturbed frames than asked "
+                                 "for; use another folder, or the options of the run that started this one")
+
+
+def work(args: argparse.Namespace) -> None:
     """One worker: every `workers`-th shard of the plan that is not there yet."""
     import numpy
     import openmm
 
-    from .label import _libxtb
+    from .label import libxtb_version
     from .molecules import FORCE_FIELD
-    from .plan import make_plan
-    plan = make_plan(seed, scale)
+    module, plan = PLANS[args.plan], make_plan(args.seed, args.scale, args.plan)
     provenance = {
-        "seed": seed, "scale": scale, "reference_method": "GFN2-xTB, vacuum, closed shell",
-        "libxtb_api": _libxtb().xtb_getAPIVersion(), "base_force_field": f"OpenMM {FORCE_FIELD}, vacuum, no cutoff",
+        "plan": args.plan, "plan_hash": plan_hash(plan), "seed": args.seed, "scale": args.scale,
+        "reference_method": "GFN2-xTB, vacuum, closed shell, libxtb's default accuracy, electronic temperature 300 K",
+        "libxtb": libxtb_version(), "base_force_field": f"OpenMM {FORCE_FIELD}, vacuum, no cutoff",
         "openmm": openmm.Platform.getOpenMMVersion(), "numpy": numpy.__version__,
-        "units": "angstrom, kcal/mol, kcal/mol/angstrom", "perturbed_share": PERTURBED_SHARE,
+        "units": "angstrom, kcal/mol, kcal/mol/angstrom, e", "perturbed_share": args.perturbed,
+        "distortions": module.DISTORTIONS,
     }
-    shards = range(0, len(plan), SPECS_PER_SHARD)
-    selected = range(len(shards))[slice(*(int(part) if part else None for part in wanted.split(":")))]
+    size = module.SPECS_PER_SHARD
+    shards = range(0, len(plan), size)
+    selected = range(len(shards))[slice(*(int(part) if part else None for part in args.shards.split(":")))]
     started, total = time.time(), Counter()
-    for number, first in enumerate(shards):
-        path = output / f"shard_{number:05d}.h5"
-        if number % workers != worker or number not in selected or path.exists():
+    for number in selected:
+        path = args.output / module.SHARD.format(number)
+        if number % args.workers != args.worker or path.exists():
             continue
-        total.update(write_shard(path, plan[first:first + SPECS_PER_SHARD], provenance))
+        first = shards[number]
+        total.update(write_shard(path, plan[first:first + size], provenance, module.DISTORTIONS))
         rate = total["frames"] / (time.time() - started)
-        print(f"worker {worker}: shard {number + 1}/{len(shards)}  {dict(total)}  {rate:.1f} frames/s", flush=True)
+        print(f"worker {args.worker}: shard {number + 1}/{len(shards)}  {dict(total)}  {rate:.1f} frames/s", flush=True)
 
 
 def main() -> None:
@@ -122,14 +144,24 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--scale", type=float, default=1.0, help="size of the data set; 1 is about 40,000 frames")
+    parser.add_argument("--plan", choices=sorted(PLANS), default="first")
+    parser.add_argument("--scale", type=float, default=1.0,
+                        help="size of the data set; 1 is about 40,000 frames of the first plan, 60,000 of the wide one")
     parser.add_argument("--seed", type=int, default=2024)
+    parser.add_argument("--perturbed", type=float, metavar="SHARE",
+                        help="share of distorted frames (default: the plan's, 0.2 or 0.12)")
     parser.add_argument("--shards", default=":", metavar="FIRST:LAST", help="only these shards of the plan")
     args = parser.parse_args()
-    args.output.mkdir(parents=True, exist_ok=True)
+    module = PLANS[args.plan]
+    if args.perturbed is None:
+        args.perturbed = module.PERTURBED_SHARE
+    if not 0 <= args.perturbed <= 1:
+        parser.error(f"--perturbed is a share between 0 and 1, not {args.perturbed}")
     if args.worker is not None:
-        work(args.output, args.worker, args.workers, args.seed, args.scale, args.shards)
+        work(args)
         return
+    args.output.mkdir(parents=True, exist_ok=True)
+    check_folder(args.output, module.SHARD, plan_hash(make_plan(args.seed, args.scale, args.plan)), args.perturbed)
 
     def unlimited_stack() -> None:
         hard = resource.getrlimit(resource.RLIMIT_STACK)[1]

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import openmm
@@ -32,12 +34,20 @@ def _libxtb() -> ctypes.CDLL:
     lib.xtb_updateMolecule.argtypes = [pointer] * 4
     lib.xtb_loadGFN2xTB.argtypes = [pointer] * 4
     lib.xtb_singlepoint.argtypes = [pointer] * 4
-    lib.xtb_getEnergy.argtypes = lib.xtb_getGradient.argtypes = [pointer] * 3
+    for name in ("Energy", "Gradient", "Charges", "Dipole"):
+        getattr(lib, f"xtb_get{name}").argtypes = [pointer] * 3
     lib.xtb_getError.argtypes = [pointer] * 3
     lib.xtb_setVerbosity.argtypes = [pointer, ctypes.c_int]
     lib.xtb_checkEnvironment.argtypes = [pointer]
     lib.xtb_getAPIVersion.restype = ctypes.c_int
     return lib
+
+
+def libxtb_version() -> str:
+    """File name of the loaded library, which ends with its version (the C ABI only tells its own)."""
+    _libxtb()
+    loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libxtb.so" in line}
+    return ", ".join(sorted(Path(path).resolve().name for path in loaded))
 
 
 def _generic_rotation() -> np.ndarray:
@@ -48,6 +58,19 @@ def _generic_rotation() -> np.ndarray:
         matrix[i, j], matrix[j, i] = -np.sin(angle), np.sin(angle)
         return matrix
     return turn(2, 1.0) @ turn(1, 0.7) @ turn(0, 0.4)
+
+
+@dataclass
+class Gfn2Label:
+    """energy in kcal/mol, forces [N, 3] in kcal/mol/angstrom, charges [N] in e, dipole [3] in e angstrom.
+
+    The dipole contains atomic dipoles; a charged molecule's refers to the origin of its positions.
+    """
+
+    energy: float
+    forces: np.ndarray
+    charges: np.ndarray
+    dipole: np.ndarray
 
 
 class Gfn2:
@@ -70,6 +93,11 @@ class Gfn2:
 
     def __call__(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy and forces [N, 3]; LabelError with libxtb's message if the SCF fails."""
+        result = self.label(positions)
+        return result.energy, result.forces
+
+    def label(self, positions: np.ndarray) -> Gfn2Label:
+        """All that is stored of a frame (positions [N, 3] in angstrom); LabelError if the SCF fails."""
         lib, env = self.lib, self.environment
         x = np.ascontiguousarray(positions @ self.ROTATION.T / BOHR_ANGSTROM, dtype=np.float64)
         if not self.molecule:
@@ -85,17 +113,20 @@ class Gfn2:
         results = ctypes.c_void_p(lib.xtb_newResults())  # new each time: no guess from another frame
         try:
             energy, gradient = ctypes.c_double(), np.empty_like(x)
+            charges, dipole = np.empty(len(x)), np.empty(3)
             lib.xtb_singlepoint(env, self.molecule, self.calculator, results)
             self._check()
             lib.xtb_getEnergy(env, results, ctypes.byref(energy))
             lib.xtb_getGradient(env, results, gradient.ctypes.data)
+            lib.xtb_getCharges(env, results, charges.ctypes.data)
+            lib.xtb_getDipole(env, results, dipole.ctypes.data)
             self._check()
         finally:
             lib.xtb_delResults(ctypes.byref(results))
         forces = -gradient @ self.ROTATION * (HARTREE_KCAL / BOHR_ANGSTROM)
         if not (np.isfinite(energy.value) and np.isfinite(forces).all()):
             raise LabelError("libxtb returned a non-finite energy or gradient")
-        return energy.value * HARTREE_KCAL, forces
+        return Gfn2Label(energy.value * HARTREE_KCAL, forces, charges, dipole @ self.ROTATION * BOHR_ANGSTROM)
 
     def _check(self) -> None:
         if self.lib.xtb_checkEnvironment(self.environment):

@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 from openmm import app
 
+from .docking import dock
+from .torsions import Source, basins
+
 FORCE_FIELD = "amber14/protein.ff14SB.xml"
 # the heavy-atom template of each side chain
 PARENT = {"HID": "HIS", "HIE": "HIS", "HIP": "HIS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS",
@@ -105,11 +108,8 @@ def _frame(n, ca, c) -> np.ndarray:
     return np.stack((x, np.cross(z, x), z))
 
 
-# backbone basins (phi, psi): beta, polyproline, alpha, left-handed alpha, and the bridge region
-BASINS = [(-120, 130), (-70, 145), (-63, -42), (-90, 0), (57, 40), (-140, 160)]
-
-
-def _chain_coordinates(residues: list[app.topology.Residue], rng: np.random.Generator) -> dict[int, np.ndarray]:
+def _chain_coordinates(residues: list[app.topology.Residue], backbone: Source,
+                       rng: np.random.Generator) -> dict[int, np.ndarray]:
     """Heavy atoms of a chain by atom index, angstrom."""
     positions: dict[int, np.ndarray] = {}
     # three virtual atoms to start from; a, b, c are always the last three backbone atoms
@@ -125,16 +125,13 @@ def _chain_coordinates(residues: list[app.topology.Residue], rng: np.random.Gene
             positions[atom["O"]] = place(c, ch3, carbon, 1.23, 120.5, psi + 180)
             a, b, c = c, ch3, carbon
             continue
-        phi, next_psi = BASINS[rng.integers(len(BASINS))]
-        if residue.name == "PRO":
-            phi, next_psi = -65, (-40, 140)[rng.integers(2)]
-        phi, next_psi = phi + rng.normal(0, 15), next_psi + rng.normal(0, 15)
+        phi, next_psi, omega = backbone(residue.name)
         n = place(a, b, c, 1.335, 116.6, psi)
         if residue.name == "NME":
             positions[atom["N"]] = n
             positions[atom["C" if "C" in atom else "CH3"]] = place(b, c, n, 1.449, 121.9, 180)
             continue
-        ca = place(b, c, n, 1.449, 121.9, 180)
+        ca = place(b, c, n, 1.449, 121.9, omega)
         carbon = place(c, n, ca, 1.522, 111.1, phi)
         positions[atom["N"]], positions[atom["CA"]], positions[atom["C"]] = n, ca, carbon
         positions[atom["O"]] = place(n, ca, carbon, 1.23, 120.5, next_psi + 180)
@@ -149,7 +146,8 @@ def _chain_coordinates(residues: list[app.topology.Residue], rng: np.random.Gene
     return positions
 
 
-def _rotate(points: np.ndarray, origin, axis, angle: float) -> np.ndarray:
+def rotate(points: np.ndarray, origin, axis, angle: float) -> np.ndarray:
+    """`points` [N, 3] turned about an axis through `origin` by `angle` in radians (Rodrigues)."""
     axis = axis / np.linalg.norm(axis)
     p = points - origin
     return (origin + p * np.cos(angle) + np.cross(axis, p) * np.sin(angle)
@@ -181,13 +179,6 @@ def side_of_bond(bonded: list[list[int]], a: int, b: int) -> list[int] | None:
     return sorted(seen)
 
 
-def random_orientation(rng: np.random.Generator) -> np.ndarray:
-    """A random rotation matrix."""
-    q, r = np.linalg.qr(rng.normal(size=(3, 3)))
-    q *= np.sign(np.diag(r))
-    return q if np.linalg.det(q) > 0 else -q
-
-
 def _add_hydrogens(molecule: Molecule, bonded, x: np.ndarray, rng: np.random.Generator) -> None:
     hydrogen = molecule.numbers == 1
     for parent in np.flatnonzero(~hydrogen):
@@ -204,16 +195,16 @@ def _add_hydrogens(molecule: Molecule, bonded, x: np.ndarray, rng: np.random.Gen
         normal /= np.linalg.norm(normal)
         tilt = 70.0 if len(units) == 1 else 54.0 if len(hs) == 2 else 0.0
         for k, h in enumerate(hs):
-            side = _rotate(normal[None], np.zeros(3), axis, 2 * np.pi * k / len(hs))[0]
+            side = rotate(normal[None], np.zeros(3), axis, 2 * np.pi * k / len(hs))[0]
             x[h] = x[parent] + 1.02 * (np.cos(np.radians(tilt)) * axis + np.sin(np.radians(tilt)) * side)
 
 
-def starting_coordinates(molecule: Molecule, rng: np.random.Generator, polar: bool = False) -> np.ndarray:
-    """Rough coordinates [N, 3] in angstrom: backbone from basins, random side-chain torsions.
-
-    Chains after the first are placed so that one of their atoms touches the molecule so far;
-    with `polar`, side-chain or terminal nitrogen, oxygen and sulphur atoms are brought together if there are any.
+def starting_coordinates(molecule: Molecule, rng: np.random.Generator, contact: str = "any",
+                         backbone: Source | None = None) -> np.ndarray:
+    """Rough coordinates [N, 3] in angstrom: backbone torsions from `backbone` (random basins if None), random
+    side-chain torsions.  Chains after the first are placed so that they touch the molecule so far (docking.py).
     """
+    backbone = backbone or basins(rng)
     bonded = neighbours(molecule.topology)
     hydrogen = molecule.numbers == 1
     atoms = list(molecule.topology.atoms())
@@ -221,7 +212,7 @@ def starting_coordinates(molecule: Molecule, rng: np.random.Generator, polar: bo
     done: list[int] = []
     for chain in molecule.topology.chains():
         members = [atom.index for atom in chain.atoms()]
-        for index, position in _chain_coordinates(list(chain.residues()), rng).items():
+        for index, position in _chain_coordinates(list(chain.residues()), backbone, rng).items():
             x[index] = position
         inside = set(members)
         local = [[j for j in bonded[i] if j in inside] for i in range(len(atoms))]
@@ -232,45 +223,9 @@ def starting_coordinates(molecule: Molecule, rng: np.random.Generator, polar: bo
                 side = side_of_bond(local, i, j)
                 if side is None or len(side) == 1 or any(atoms[k].name in BACKBONE for k in side):
                     continue
-                x[side] = _rotate(x[side], x[j], x[j] - x[i], rng.uniform(0, 2 * np.pi))
+                x[side] = rotate(x[side], x[j], x[j] - x[i], rng.uniform(0, 2 * np.pi))
         _add_hydrogens(molecule, local, x, rng)
         if done:
-            x[members] = _dock(molecule, x[done], x[members], done, members, rng, polar)
+            x[members] = dock(molecule, x[done], x[members], done, members, rng, contact)
         done += members
     return x
-
-
-def _contact_atoms(molecule: Molecule, index: list[int], polar: bool) -> list[int]:
-    """Places in `index` of the atoms that may be brought into contact."""
-    atoms = list(molecule.topology.atoms())
-    chosen = [k for k, i in enumerate(index) if molecule.numbers[i] in (7, 8, 16)
-              and (atoms[i].name not in ("N", "O") or "OXT" in {a.name for a in atoms[i].residue.atoms()})]
-    return chosen if polar and chosen else list(range(len(index)))
-
-
-def _dock(molecule: Molecule, fixed: np.ndarray, moving: np.ndarray, fixed_index, moving_index,
-          rng: np.random.Generator, polar: bool) -> np.ndarray:
-    """`moving` turned at random and brought up along a random line until it touches `fixed`."""
-    contact = 2.0
-    atoms = list(molecule.topology.atoms())
-    sulfur = [[k for k, i in enumerate(index) if atoms[i].name == "SG" and atoms[i].residue.name == "CYX"]
-              for index in (fixed_index, moving_index)]
-    bridge = bool(sulfur[0] and sulfur[1])
-    best = None
-    for _ in range(40 if bridge else 1):
-        moved = (moving - moving.mean(0)) @ random_orientation(rng)
-        line = rng.normal(size=3)
-        line /= np.linalg.norm(line)
-        if bridge:  # disulfide: S beside S, least clash of many tries
-            moved = moved - moved[sulfur[1][0]] + fixed[sulfur[0][0]] + 2.2 * line
-            score = np.linalg.norm(fixed[:, None] - moved[None], axis=-1)
-            score = -np.sort(score.ravel())[:8].sum()
-        else:
-            aim = fixed[rng.choice(_contact_atoms(molecule, fixed_index, polar))]
-            target = moved[rng.choice(_contact_atoms(molecule, moving_index, polar))]
-            moved, score = moved - target + aim, 0.0
-            while np.linalg.norm(fixed[:, None] - moved[None], axis=-1).min() < contact:
-                moved = moved + 0.1 * line
-        if best is None or score < best[0]:
-            best = (score, moved)
-    return best[1]
