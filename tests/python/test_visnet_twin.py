@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "training"))
 
 from pbtrain import edge_ops  # noqa: E402
-from pbtrain.graph import find_edges  # noqa: E402
+from pbtrain.graph import cutoff_envelope, find_edges  # noqa: E402
 from pbtrain.modelfile import file_hash, load_model, read_safetensors, save_model  # noqa: E402
 from pbtrain.visnet import Architecture, ViSNet  # noqa: E402
 
@@ -98,6 +98,17 @@ def test_energy_and_forces_are_continuous_across_the_cutoff(model):
         jumps.append(((energy[1] - energy[0]).abs().item(), (forces[1] - forces[0]).abs().max().item()))
     assert jumps[1][0] < 0.02 * jumps[0][0] + 1e-12
     assert jumps[1][1] < 0.02 * jumps[0][1]
+
+
+def test_the_envelope_has_two_continuous_derivatives_at_the_cutoff():
+    for exponent, curved in ((0, True), (3, False), (4, False), (6, False)):
+        r = torch.tensor([1e-9, 4.999999], dtype=torch.float64, requires_grad=True)
+        value = cutoff_envelope(r, 5.0, exponent)
+        slope, = torch.autograd.grad(value.sum(), r, create_graph=True)
+        curvature, = torch.autograd.grad(slope.sum(), r)
+        assert value[0].item() == pytest.approx(1.0) and abs(value[1].item()) < 1e-11
+        assert abs(slope[1].item()) < 1e-6
+        assert (abs(curvature[1].item()) > 0.1) == curved
 
 
 def loss_and_gradients(model):

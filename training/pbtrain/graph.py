@@ -34,9 +34,18 @@ class Graph:
     direction: Tensor
 
 
-def cosine_cutoff(r: Tensor, cutoff: float) -> Tensor:
-    """C(r) = (cos(pi r / rc) + 1) / 2 inside the cutoff, 0 outside."""
-    return torch.where(r < cutoff, 0.5 * (torch.cos(r * (math.pi / cutoff)) + 1.0), torch.zeros_like(r))
+def cutoff_envelope(r: Tensor, cutoff: float, exponent: int) -> Tensor:
+    """C(r), 0 outside the cutoff; inside, with x = r / rc:
+
+    exponent 0: (cos(pi x) + 1) / 2, whose second derivative jumps at the cutoff;
+    p >= 3: 1 - (p+1)(p+2)/2 x^p + p(p+2) x^(p+1) - p(p+1)/2 x^(p+2) (Gasteiger et al., ICLR 2020, eq. 8).
+    """
+    x, p = r / cutoff, exponent
+    if p == 0:
+        inside = 0.5 * (torch.cos(x * math.pi) + 1.0)
+    else:
+        inside = 1.0 + x**p * (-(p + 1) * (p + 2) / 2 + x * (p * (p + 2) - x * (p * (p + 1) / 2)))
+    return torch.where(r < cutoff, inside, torch.zeros_like(r))
 
 
 def find_edges(molecules: list[Tensor], cutoff: float) -> Edges:
@@ -60,11 +69,12 @@ def find_edges(molecules: list[Tensor], cutoff: float) -> Edges:
     return Edges(source, target, reverse, first)
 
 
-def make_graph(molecules: list[Tensor], rows: Tensor, cutoff: float) -> Graph:
+def make_graph(molecules: list[Tensor], rows: Tensor, cutoff: float, exponent: int) -> Graph:
     """Graph of frames of several molecules.
 
     molecules: positions [frames, atoms, 3] of each, which decide the edges;
-    rows: the same positions as one [rows, 3] tensor, through which gradients flow.
+    rows: the same positions as one [rows, 3] tensor, through which gradients flow;
+    cutoff (angstrom), exponent: of the envelope.
     """
     edges = find_edges([x.detach() for x in molecules], cutoff)
     self_edge = edges.source == edges.target
@@ -73,6 +83,6 @@ def make_graph(molecules: list[Tensor], rows: Tensor, cutoff: float) -> Graph:
     distance = torch.sqrt(torch.where(self_edge, torch.ones_like(square), square))
     direction = torch.where(self_edge.unsqueeze(-1), torch.zeros_like(vector), vector / distance.unsqueeze(-1))
     distance = torch.where(self_edge, torch.zeros_like(distance), distance)
-    envelope = cosine_cutoff(distance, cutoff)
+    envelope = cutoff_envelope(distance, cutoff, exponent)
     without_self = torch.where(self_edge, torch.zeros_like(envelope), envelope)
     return Graph(edges, distance, envelope, without_self, direction)

@@ -49,7 +49,7 @@ def predict(model: ViSNet, batch: Batch, training: bool) -> tuple[Tensor, Tensor
     """Energies above the reference [frames] and forces [rows, 3] of a batch."""
     rows = torch.cat([x.reshape(-1, 3) for _, x in batch.frames]).requires_grad_(True)
     types = torch.cat([t.repeat(len(x)) for t, x in batch.frames])
-    graph = make_graph([x for _, x in batch.frames], rows, model.arch.cutoff)
+    graph = make_graph([x for _, x in batch.frames], rows, model.arch.cutoff, model.arch.envelope_exponent)
     x = model.energy_scale * model.atomwise(types, graph)
     sizes = [len(t) for t, xs in batch.frames for _ in range(len(xs))]
     energy = torch.stack([part.sum() for part in x.split(sizes)])

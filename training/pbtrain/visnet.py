@@ -1,9 +1,11 @@
 """ViSNet (l_max = 1) in PyTorch: the training twin of the C# engine.
 
 Source: Wang et al., "Enhancing geometric representations for molecules with equivariant
-vector-scalar interactive message passing", Nature Communications 15, 313 (2024).  One repair:
-the messages s1, s2 are multiplied by the cutoff envelope as well; as published, the bias of their
-projection makes energy and force jump where a pair crosses the cutoff.
+vector-scalar interactive message passing", Nature Communications 15, 313 (2024).  Three repairs:
+the messages s1, s2 are multiplied by the cutoff envelope as well (as published, the bias of their
+projection makes energy and force jump where a pair crosses the cutoff); the envelope has two
+continuous derivatives there; the norms of the read-out are smooth where a vector vanishes.  The
+last two show in energy conservation: total energies of NVE runs wander without them.
 
 Units: angstrom and the energy unit of the model file (kcal/mol for the shipped models).
 """
@@ -31,6 +33,8 @@ class Architecture:
     num_rbf: int = 32
     l_max: int = 1
     cutoff: float = 5.0
+    envelope_exponent: int = 4  # 0: cosine, as published
+    norm_floor: float = 0.01  # as published: none
 
     def __post_init__(self) -> None:
         if self.l_max != 1:
@@ -40,6 +44,8 @@ class Architecture:
                              f"of num_heads = {self.num_heads}")
         if self.num_rbf < 2 or self.num_layers < 1 or not self.cutoff > 0:
             raise ValueError("num_rbf must be at least 2, num_layers at least 1, cutoff positive")
+        if (self.envelope_exponent != 0 and not 3 <= self.envelope_exponent <= 20) or not self.norm_floor > 0:
+            raise ValueError("envelope_exponent must be 0 or from 3 to 20, norm_floor positive")
 
     def header(self) -> dict:
         """The header's "architecture" object."""
@@ -48,7 +54,7 @@ class Architecture:
     @staticmethod
     def from_header(header: dict) -> "Architecture":
         """Inverse of :meth:`header`; ValueError for another model type."""
-        fields = dict(header)
+        fields = {"envelope_exponent": 0, "norm_floor": 1e-8} | header  # absent: as published
         if fields.pop("type", None) != "visnet":
             raise ValueError(f"architecture type {header.get('type')!r} is not 'visnet'")
         return Architecture(**fields)
@@ -145,16 +151,16 @@ class Layer(nn.Module):
 class GatedBlock(nn.Module):
     """Gated equivariant block (in -> out) of the read-out."""
 
-    def __init__(self, channels: int, out: int, activation: bool):
+    def __init__(self, channels: int, out: int, activation: bool, norm_floor: float):
         super().__init__()
-        self.out, self.activation = out, activation
+        self.out, self.activation, self.norm_floor = out, activation, norm_floor
         self.vec1_proj = nn.Linear(channels, channels, bias=False)
         self.vec2_proj = nn.Linear(channels, out, bias=False)
         self.update = nn.Sequential(nn.Linear(2 * channels, channels), nn.SiLU(),
                                     nn.Linear(channels, 2 * out))
 
     def forward(self, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        p = torch.sqrt((self.vec1_proj(v) ** 2).sum(1) + 1e-8)
+        p = torch.sqrt((self.vec1_proj(v) ** 2).sum(1) + self.norm_floor)
         x, g = self.update(torch.cat((x, p), -1)).split(self.out, dim=-1)
         v = g.unsqueeze(1) * self.vec2_proj(v)
         return (silu(x) if self.activation else x), v
@@ -178,7 +184,8 @@ class ViSNet(nn.Module):
         self.layers = nn.ModuleList(Layer(arch, last=i == arch.num_layers - 1)
                                     for i in range(arch.num_layers))
         self.out_norm = nn.LayerNorm(h, eps=1e-5)
-        self.readout = nn.ModuleList((GatedBlock(h, h // 2, True), GatedBlock(h // 2, 1, False)))
+        self.readout = nn.ModuleList((GatedBlock(h, h // 2, True, arch.norm_floor),
+                                      GatedBlock(h // 2, 1, False, arch.norm_floor)))
         self.register_buffer("ref_element", torch.zeros(len(elements)), persistent=False)
         self.register_buffer("ref_charge", torch.zeros(()), persistent=False)
         # ViSNet's initialisation: Xavier weights, zero biases
@@ -220,7 +227,7 @@ class ViSNet(nn.Module):
     def energy(self, types: Tensor, positions: Tensor, charge) -> Tensor:
         """Energies [frames] of one molecule: types [atoms], positions [frames, atoms, 3] (angstrom)."""
         frames, atoms, _ = positions.shape
-        graph = make_graph([positions], positions.reshape(-1, 3), self.arch.cutoff)
+        graph = make_graph([positions], positions.reshape(-1, 3), self.arch.cutoff, self.arch.envelope_exponent)
         x = self.atomwise(types.repeat(frames), graph).view(frames, atoms)
         return self.energy_scale * x.sum(1) + self.ref_element[types].sum() + self.ref_charge * charge
 

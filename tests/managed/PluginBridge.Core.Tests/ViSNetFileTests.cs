@@ -92,6 +92,8 @@ public class ViSNetFileTests
         yield return Case(h => h["architecture"]!["num_layers"] = 4, ErrorCode.File, "'layers.2.f_proj.weight' is missing", "layers");
         yield return Case(h => h["architecture"]!["hidden_channels"] = 64, ErrorCode.File, "'embedding.weight' has shape [5, 32]", "width");
         yield return Case(h => h["architecture"]!["cutoff"] = -1, ErrorCode.File, "cutoff is -1", "cutoff");
+        yield return Case(h => h["architecture"]!["envelope_exponent"] = 2, ErrorCode.File, "envelope_exponent is 2", "envelope");
+        yield return Case(h => h["architecture"]!["norm_floor"] = 0, ErrorCode.File, "norm_floor is 0", "norm floor");
         yield return Case(h => h["elements"] = new JsonArray(1, 6, 6, 7, 8), ErrorCode.File, "elements", "elements twice");
         yield return Case(h => h["target"] = "E_DFT", ErrorCode.Unsupported, "'E_DFT'", "target");
         yield return Case(h => h["base_force_field"] = null, ErrorCode.File, "base_force_field", "no base force field");

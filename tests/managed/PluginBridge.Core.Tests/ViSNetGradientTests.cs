@@ -8,14 +8,15 @@ public class ViSNetGradientTests
 {
     private static readonly EvaluationOptions _double = new() { DoublePrecision = true };
 
-    [TestCase(32, 4, 4)]
-    [TestCase(20, 3, 2)]
-    [TestCase(16, 2, 16)]
-    [TestCase(16, 1, 1)]
-    public void ForcesAreCentralDifferences(int channels, int layers, int heads)
+    [TestCase(32, 4, 4, 4)]
+    [TestCase(20, 3, 2, 0)]
+    [TestCase(16, 2, 16, 6)]
+    [TestCase(16, 1, 1, 3)]
+    public void ForcesAreCentralDifferences(int channels, int layers, int heads, int envelopeExponent)
     {
         const double Step = 1e-6;
-        using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(channels, layers, heads));
+        using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(channels, layers, heads,
+            envelopeExponent: envelopeExponent));
         var (molecule, x) = ViSNetTestModel.Cluster(24, 3);
         using var evaluator = potential.CreateEvaluator([molecule], _double);
         double[] gradient = Evaluate(evaluator, x).Gradient;
@@ -85,11 +86,11 @@ public class ViSNetGradientTests
 
     /// <summary>An atom goes through another's cutoff in steps of 1e-6 Å, other atoms around: neither energy nor force may jump.</summary>
     [Test]
-    public void EnergyAndForceAreContinuousAcrossTheCutoff()
+    public void EnergyAndForceAreContinuousAcrossTheCutoff([Values(0, 4)] int envelopeExponent)
     {
         const double Step = 1e-7;
         const int Steps = 40;
-        using var potential = ViSNetTestModel.Potential();
+        using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(envelopeExponent: envelopeExponent));
         var molecule = new Molecule([6, 8, 1, 7], 0);
         double[] start = [0, 0, 0, 0.13, 0.02, 0, -0.06, 0.09, 0.01, 0, 0, 0];
         using var evaluator = potential.CreateEvaluator([molecule], _double);
@@ -123,6 +124,28 @@ public class ViSNetGradientTests
                 last = now;
             }
             return (energyJump, forceJump, largest);
+        }
+    }
+
+    /// <summary>What Verlet's energy conservation needs: no jump in the slope of the force where a pair crosses the cutoff. The
+    /// cosine has one, which shows that this test sees it.</summary>
+    [TestCase(0, true)]
+    [TestCase(3, false)]
+    [TestCase(6, false)]
+    public void TheSlopeOfTheForceJumpsAtTheCutoffOfACosineOnly(int envelopeExponent, bool jumps)
+    {
+        const double Step = 1e-4, Cutoff = 0.5;
+        using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(envelopeExponent: envelopeExponent));
+        using var evaluator = potential.CreateEvaluator([new Molecule([6, 7], 0)], _double);
+        // Forces vanish outside; so must, to first order, the slope just inside, and go down with the step.
+        double near = Slope(Step), nearer = Slope(Step / 8);
+        Assert.That(near, Is.Not.Zero);
+        Assert.That(Math.Abs(nearer / near), jumps ? Is.GreaterThan(0.9) : Is.LessThan(0.2));
+
+        double Slope(double distance)
+        {
+            double[] x = [0, 0, 0, Cutoff - distance, 0, 0];
+            return Evaluate(evaluator, x).Gradient[3] / distance;
         }
     }
 

@@ -4,10 +4,9 @@ using PluginBridge.Core.Potentials.ViSNet;
 namespace PluginBridge.Core.Tests;
 
 /// <summary>Energies and forces of the engine against the PyTorch twin in float64.</summary>
-/// <remarks>Energy errors are relative to Σ |atomic energy|, reference energies left out. Force errors are relative to the
-/// largest force component of the molecule's frames; since those are rough structures with a few large forces, of the
-/// frames of all residues 99 % must in addition be that good relative to their own largest component. (In the rest a vector
-/// feature nearly vanishes whose norm is taken: single precision can do no better there, PyTorch's is worse.)</remarks>
+/// <remarks>Energy errors are relative to Σ |atomic energy|, reference energies left out, force errors to the largest component
+/// of the molecule's frames. Some random weights amplify rounding; there three times PyTorch's own error in single precision
+/// is allowed.</remarks>
 [TestFixture]
 public class ViSNetParityTests
 {
@@ -15,19 +14,20 @@ public class ViSNetParityTests
     private const double SingleTolerance = 1e-5;
 
     [Test]
-    public void FragmentsOfEveryResidueAgree([Values] bool doublePrecision)
+    public void FragmentsOfEveryResidueAgree([Values("shipped", "standard")] string model, [Values] bool doublePrecision)
     {
-        var cases = ViSNetReferences.Load("standard").Where(c => c.Positions.Length > 1).ToList();
+        var cases = ViSNetReferences.Load(model).Where(c => c.Positions.Length > 1).ToList();
         Assert.That(cases, Has.Count.GreaterThanOrEqualTo(26));
         Assert.That(cases.Select(c => c.Positions.Length), Has.All.GreaterThanOrEqualTo(50));
-        var errors = Compare("standard", cases, doublePrecision);
-        errors.Sort();
-        Assert.That(errors[errors.Count * 99 / 100], Is.LessThan(doublePrecision ? DoubleTolerance : SingleTolerance));
+        var errors = Compare(model, cases, doublePrecision);
+        TestContext.Out.WriteLine($"{model}: median {errors.Order().ElementAt(errors.Count / 2):e2}, largest {errors.Max():e2}");
+        if (model == "shipped")
+            Assert.That(errors.Max(), Is.LessThan(doublePrecision ? DoubleTolerance : SingleTolerance)); // of the frame's own largest
     }
 
     [Test]
-    public void WholeChignolinAgrees([Values] bool doublePrecision) =>
-        Compare("standard", [ViSNetReferences.Load("standard", "chig")], doublePrecision);
+    public void WholeChignolinAgrees([Values("shipped", "standard")] string model, [Values] bool doublePrecision) =>
+        Compare(model, [ViSNetReferences.Load(model, "chig")], doublePrecision);
 
     [Test]
     public void OtherArchitecturesAgree(
@@ -39,9 +39,9 @@ public class ViSNetParityTests
     {
         var test = ViSNetReferences.Load(model).First(c => c.Name == "ACE-TRP-NME");
         using var potential = ViSNetPotential.Load(ViSNetReferences.ModelPath(model));
-        Check(test, potential.Create<float, Simd512<float>>([test.Molecule], 1), SingleTolerance);
-        Check(test, potential.Create<float, Simd256<float>>([test.Molecule], 1), SingleTolerance);
-        Check(test, potential.Create<float, Simd128<float>>([test.Molecule], 1), SingleTolerance);
+        Check(test, potential.Create<float, Simd512<float>>([test.Molecule], 1), SingleTolerance, true);
+        Check(test, potential.Create<float, Simd256<float>>([test.Molecule], 1), SingleTolerance, true);
+        Check(test, potential.Create<float, Simd128<float>>([test.Molecule], 1), SingleTolerance, true);
         Check(test, potential.Create<double, Simd512<double>>([test.Molecule], 1), DoubleTolerance);
         Check(test, potential.Create<double, Simd256<double>>([test.Molecule], 1), DoubleTolerance);
         Check(test, potential.Create<double, Simd128<double>>([test.Molecule], 1), DoubleTolerance);
@@ -52,16 +52,18 @@ public class ViSNetParityTests
     {
         using var potential = ViSNetPotential.Load(ViSNetReferences.ModelPath(model));
         var options = new EvaluationOptions { DoublePrecision = doublePrecision };
+        bool random = model != "shipped";
         return [.. cases.SelectMany(test => Check(test, potential.CreateEvaluator([test.Molecule], options),
-            doublePrecision ? DoubleTolerance : SingleTolerance))];
+            doublePrecision ? DoubleTolerance : SingleTolerance, random && !doublePrecision))];
     }
 
-    private static List<double> Check(ViSNetCase test, IMoleculeEvaluator evaluator, double tolerance)
+    private static List<double> Check(ViSNetCase test, IMoleculeEvaluator evaluator, double tolerance, bool asGoodAsTwin = false)
     {
         using (evaluator)
         {
             double[] energy = new double[1], gradient = new double[test.Positions[0].Length];
             double largest = test.Forces.Max(f => f.Max(Math.Abs));
+            double allowed = Math.Max(tolerance * largest, asGoodAsTwin ? 3 * test.SingleForceError : 0);
             var errors = new List<double>();
             for (int frame = 0; frame < test.Positions.Length; frame++)
             {
@@ -70,9 +72,10 @@ public class ViSNetParityTests
                 errors.Add(worst / test.Forces[frame].Max(Math.Abs));
                 Assert.Multiple(() =>
                 {
-                    Assert.That(energy[0], Is.EqualTo(test.Energies[frame]).Within(tolerance * test.Scales[frame]),
+                    Assert.That(energy[0], Is.EqualTo(test.Energies[frame]).Within(
+                            Math.Max(tolerance * test.Scales[frame], asGoodAsTwin ? 3 * test.SingleEnergyError : 0)),
                         $"energy of {test} frame {frame}");
-                    Assert.That(worst / largest, Is.LessThan(tolerance), $"forces of {test} frame {frame}");
+                    Assert.That(worst, Is.LessThan(allowed), $"forces of {test} frame {frame}");
                 });
             }
             return errors;

@@ -5,9 +5,10 @@ using PluginBridge.Core.Potentials;
 namespace PluginBridge.Core.Tests;
 
 /// <summary>What the PyTorch twin says of frames of one molecule, in nm and kJ/mol. Scale: Σ |atomic energy| without reference
-/// energies, which energy errors are measured by.</summary>
+/// energies, which energy errors are measured by. SingleEnergyError and SingleForceError: the
+/// largest errors of PyTorch in single precision.</summary>
 internal sealed record ViSNetCase(string Name, Molecule Molecule, double[][] Positions, double[] Energies, double[] Scales,
-    double[][] Forces)
+    double[][] Forces, double SingleEnergyError, double SingleForceError)
 {
     public override string ToString() => Name;
 }
@@ -57,12 +58,14 @@ internal static class ViSNetReferences
         double[][] positions = [.. Enumerable.Range(0, frames).Select(_ => Take(n, 0.1))];
         double[] energies = Take(frames, unit), scales = Take(frames, unit);
         double[][] forces = [.. Enumerable.Range(0, frames).Select(_ => Take(n, unit * 10))];
+        double[] single = [.. json.GetProperty("singleErrors").EnumerateArray().Select(e => e.GetDouble() * unit)];
         return new ViSNetCase(json.GetProperty("name").GetString()!, new Molecule(numbers, json.GetProperty("charge").GetInt32()),
-            positions, energies, scales, forces);
+            positions, energies, scales, forces, single[0], single[1] * 10);
     }
 
     private static string Make() => PythonFixtures.Make("visnet", "make_visnet_references.py",
         new[] { "visnet", "graph", "edge_ops", "modelfile", "molecules" }
-            .Select(n => Path.Combine(PythonFixtures.Root, "training", "pbtrain", n + ".py")),
+            .Select(n => Path.Combine(PythonFixtures.Root, "training", "pbtrain", n + ".py"))
+            .Append(Path.Combine(PythonFixtures.Root, "models", "visnet-gfn2", "visnet-gfn2.safetensors")),
         [Path.Combine(PythonFixtures.Shared, "data", "proteins", "chig.pdb")]);
 }

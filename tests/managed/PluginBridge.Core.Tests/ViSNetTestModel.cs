@@ -13,7 +13,8 @@ internal sealed class ViSNetTestModel
 {
     private static readonly int[] _elements = [1, 6, 7, 8, 16];
 
-    public ViSNetTestModel(int channels = 32, int layers = 3, int heads = 4, int radial = 8, double cutoff = 5, int seed = 1)
+    public ViSNetTestModel(int channels = 32, int layers = 3, int heads = 4, int radial = 8, double cutoff = 5, int seed = 1,
+        int envelopeExponent = 4, double normFloor = 0.01)
     {
         Header = new JsonObject
         {
@@ -28,6 +29,8 @@ internal sealed class ViSNetTestModel
                 ["num_rbf"] = radial,
                 ["l_max"] = 1,
                 ["cutoff"] = cutoff,
+                ["envelope_exponent"] = envelopeExponent,
+                ["norm_floor"] = normFloor,
             },
             ["elements"] = new JsonArray([.. _elements.Select(z => (JsonNode)z)]),
             ["target"] = "E_QM - E_MM",

@@ -4,20 +4,20 @@ namespace PluginBridge.Core.Potentials.ViSNet;
 internal sealed unsafe partial class ViSNetGraph<T, V>
 {
     /// <summary>r, d, C(r), exp(−αr) of pairs and edges, and Wd rbf + bd, We rbf + be of pairs.</summary>
-    /// <remarks>C(r) = (cos(πr/rc) + 1)/2 = sin²φ and C'(r) = −(π/rc) sin φ cos φ with φ = (π/2)(1 − r/rc).</remarks>
     private void PairGeometry(int first, int end, ViSNetScratch<T> scratch)
     {
         PairDistances(first, end);
-        V slope = V.Constant(-Math.PI / _net.Header.CutoffAngstrom);
+        V inverseCutoff = V.Constant(1 / _net.Header.CutoffAngstrom);
+        int exponent = _net.Header.EnvelopeExponent;
         for (int p = first; p < end; p += V.Count)
         {
             V inverse = V.Load(_inverseDistance.Pointer + p);
-            SimdMath<T, V>.SinCos(V.Load(_envelope.Pointer + p), out V sin, out V cos);
+            CutoffEnvelope<T, V>.Evaluate(V.Load(_envelope.Pointer + p), exponent, out V envelope, out V envelopeSlope);
             (V.Load(_dx.Pointer + p) * inverse).Store(_ux.Pointer + p);
             (V.Load(_dy.Pointer + p) * inverse).Store(_uy.Pointer + p);
             (V.Load(_dz.Pointer + p) * inverse).Store(_uz.Pointer + p);
-            (sin * sin).Store(_envelope.Pointer + p);
-            (slope * sin * cos).Store(_envelopeSlope.Pointer + p);
+            envelope.Store(_envelope.Pointer + p);
+            (envelopeSlope * inverseCutoff).Store(_envelopeSlope.Pointer + p);
         }
 
         int rows = end - first, basis = _net.B;
@@ -37,7 +37,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         Gemm<T, V>.Multiply(rbf, basis, rows, _net.Radial, _radial.Pointer + 2L * first * H, 2 * H);
     }
 
-    /// <summary>1/r, exp(−αr) and φ (where C(r) will be) of pairs, in double precision: the radial functions are so narrow, and
+    /// <summary>1/r, exp(−αr) and 1 − r/rc (where C(r) will be) of pairs, in double precision: the radial functions are so narrow, and
     /// C(r) near the cutoff so small, that rounding r first would show in the forces.</summary>
     private void PairDistances(int first, int end)
     {
@@ -55,7 +55,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             _decay.Pointer[p] = rounded;
             _decayRest.Pointer[p] = T.CreateTruncating(decay - double.CreateTruncating(rounded));
             _inverseDistance.Pointer[p] = T.CreateTruncating(r > 0 ? 1 / r : 0);
-            _envelope.Pointer[p] = T.CreateTruncating(Math.PI / 2 * Math.Max(0, 1 - r / cutoff));
+            _envelope.Pointer[p] = T.CreateTruncating(Math.Max(0, 1 - r / cutoff));
         }
     }
 

@@ -3,8 +3,6 @@ namespace PluginBridge.Core.Potentials.ViSNet;
 // The gated equivariant read-out, forwards and back in one go: it couples no atoms.
 internal sealed unsafe partial class ViSNetGraph<T, V>
 {
-    private const double NormFloor = 1e-8;
-
     /// <summary>Atomic energies of atoms first … end − 1 and, back through the read-out and the last norm, the gradients with
     /// respect to x and v after the last layer; then those that the last layer starts from.</summary>
     private void Readout(int first, int end, ViSNetScratch<T> scratch)
@@ -76,13 +74,13 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         AtomOutputReverse(last - 1, first, end, scratch);
     }
 
-    /// <summary>p = √(Σ_s (vec1_proj v)² + 1e-8), hidden = SiLU(W0 [x ; p] + b0), final = W2 hidden + b2. The input's first half
+    /// <summary>p = √(Σ_s (vec1_proj v)² + floor), hidden = SiLU(W0 [x ; p] + b0), final = W2 hidden + b2. The input's first half
     /// is x, p goes into its second; p also stays for the reverse pass, there.</summary>
-    private static void GatedForward(ViSNetNetwork<T, V>.ReadoutBlock block, T* v, int rows, T* vectors, int vectorWidth, T* input,
+    private void GatedForward(ViSNetNetwork<T, V>.ReadoutBlock block, T* v, int rows, T* vectors, int vectorWidth, T* input,
         T* hidden, T* slopes, T* final, int finalWidth)
     {
         int width = block.Input;
-        V floor = V.Constant(NormFloor);
+        V floor = V.Constant(_net.Header.NormFloor);
         Gemm<T, V>.Multiply(v, width, 3 * rows, block.Vectors, vectors, vectorWidth);
         for (int a = 0; a < rows; a++)
             for (int c = 0; c < width; c += V.Count)

@@ -19,6 +19,13 @@ internal sealed record ViSNetHeader
 
     public required double CutoffAngstrom { get; init; }
 
+    /// <summary>Of the envelope, see <see cref="CutoffEnvelope{T, V}"/>; 0: cosine.</summary>
+    public required int EnvelopeExponent { get; init; }
+
+    /// <summary>Added to the squared norms of vector features in the read-out. Small ones make a kink where a vector
+    /// vanishes, which shows in energy conservation.</summary>
+    public required double NormFloor { get; init; }
+
     /// <summary>Atomic numbers; an atom's type is its place in the list.</summary>
     public required int[] Elements { get; init; }
 
@@ -89,6 +96,9 @@ internal sealed record ViSNetHeader
             Heads = architecture.Integer("num_heads"),
             RadialFunctions = architecture.Integer("num_rbf"),
             CutoffAngstrom = architecture.Number("cutoff"),
+            // Absent: as in the published ViSNet.
+            EnvelopeExponent = architecture.Has("envelope_exponent") ? architecture.Integer("envelope_exponent") : 0,
+            NormFloor = architecture.Has("norm_floor") ? architecture.Number("norm_floor") : 1e-8,
             Elements = elements,
             Target = ParseTarget(root),
             BaseForceField = root.OptionalText("base_force_field"),
@@ -115,6 +125,10 @@ internal sealed record ViSNetHeader
             throw root.Bad($"num_rbf is {RadialFunctions}");
         if (!(CutoffAngstrom > 0) || !double.IsFinite(CutoffAngstrom))
             throw root.Bad($"cutoff is {CutoffAngstrom}");
+        if (EnvelopeExponent is not 0 and (< 3 or > 20))
+            throw root.Bad($"envelope_exponent is {EnvelopeExponent}, neither 0 (cosine) nor from 3 to 20");
+        if (!(NormFloor > 0))
+            throw root.Bad($"norm_floor is {NormFloor}");
         if (Elements.Length == 0 || Elements.Any(z => z is < 1 or > 118) || Elements.Distinct().Count() != Elements.Length)
             throw root.Bad("elements is not a list of different atomic numbers");
         if (Target != PotentialTarget.Absolute && BaseForceField is null)
@@ -156,8 +170,10 @@ internal sealed record ViSNetHeader
 
         public string Text(string key) => Get(key, JsonValueKind.String, "a text").GetString()!;
 
-        public string? OptionalText(string key) =>
-            !element.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null ? null : Text(key);
+        public bool Has(string key) =>
+            element.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
+
+        public string? OptionalText(string key) => Has(key) ? Text(key) : null;
 
         public double Number(string key)
         {
