@@ -62,6 +62,39 @@ def test_gfn2_of_water():
 
 
 @needs_xtb
+def test_gfn2_charges_and_dipole_of_a_separated_ion_pair():
+    """Ammonium and chloride 10 angstrom apart, in a direction along no axis: dipole = charge x distance, from - to +."""
+    t = 1.02 / 3**0.5
+    ammonium = t * np.array([[0, 0, 0], [1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]])
+    direction = np.array([0.6, 0.0, 0.8])
+    qm = label.Gfn2(np.array([7, 1, 1, 1, 1, 17]), 0)
+    pair = qm.label(np.vstack((ammonium, 10.0 * direction)))
+    qm.close()
+    assert pair.charges.sum() == pytest.approx(0.0, abs=1e-6)
+    assert pair.charges[:5].sum() > 0.9
+    np.testing.assert_allclose(pair.dipole, -10.0 * pair.charges[:5].sum() * direction, atol=0.06)
+
+
+@needs_xtb
+def test_gfn2_dipole_turns_and_moves_with_the_molecule(asp):
+    """A dipole turns with the molecule; a charged one grows by charge x shift of the origin."""
+    molecule, x = asp
+    qm = label.Gfn2(molecule.numbers, molecule.charge)
+    turn = label._generic_rotation().T @ np.diag([1.0, -1.0, -1.0])
+    shift = np.array([1.0, -2.0, 3.0])
+    here, there = qm.label(x), qm.label(x @ turn.T + shift)
+    qm.close()
+    assert molecule.charge == -1 and here.charges.sum() == pytest.approx(-1.0, abs=1e-6)
+    np.testing.assert_allclose(there.charges, here.charges, atol=1e-4)
+    np.testing.assert_allclose(there.dipole, turn @ here.dipole - shift, atol=1e-3)
+
+
+@needs_xtb
+def test_the_library_is_named_with_its_version():
+    assert label.libxtb_version().startswith("libxtb.so.6.")
+
+
+@needs_xtb
 def test_scf_failure_is_an_error_not_a_number():
     qm = label.Gfn2(np.array([6, 6]), 0)
     with pytest.raises(label.LabelError):

@@ -99,14 +99,27 @@ def write_shard(path: Path, specs, provenance: dict, distortions) -> Counter:
     return counts
 
 
-def check_folder(output: Path, pattern: str, digest: str, share: float) -> None:
-    """A folder holds shards of one plan and one share of perturbed frames."""
+def check_folder(args: argparse.Namespace, module) -> None:
+    """A folder holds shards of one plan, cut in one way, with one share of perturbed frames."""
     import h5py
-    for path in sorted(output.glob(pattern.format(0).replace("00000", "*"))):
+    wanted = {"plan_hash": plan_hash(make_plan(args.seed, args.scale, args.plan)), "perturbed_share": args.perturbed,
+              "specs_per_shard": args.specs_per_shard}
+    for path in sorted(args.output.glob(module.SHARD.format(0).replace("00000", "*"))):
         with h5py.File(path) as file:
-            if file.attrs.get("plan_hash", digest) != digest or file.attrs["perturbed_share"] != share:
-                raise SystemExit(f"{path} belongs to another plan, seed, scale or share of perturbed frames than asked "
-                                 "for; use another folder, or the options of the run that started this one")
+            found = {"plan_hash": wanted["plan_hash"], "specs_per_shard": module.SPECS_PER_SHARD} | dict(file.attrs)
+        if any(found[name] != value for name, value in wanted.items()):
+            raise SystemExit(f"{path} belongs to another plan, seed, scale, share of perturbed frames or number of specs "
+                             "a shard than asked for; use another folder, or the options that started this one")
+
+
+def selected_shards(count: int, text: str) -> list[int]:
+    """Which of `count` shards a text such as "0:4,10,200:" selects; ValueError if it is none."""
+    numbers: set[int] = set()
+    for part in text.split(","):
+        first, colon, last = part.partition(":")
+        first = int(first or "0" if colon else first)
+        numbers |= set(range(count)[first:int(last or count) if colon else first + 1])
+    return sorted(numbers)
 
 
 def work(args: argparse.Namespace) -> None:
@@ -123,13 +136,12 @@ def work(args: argparse.Namespace) -> None:
         "libxtb": libxtb_version(), "base_force_field": f"OpenMM {FORCE_FIELD}, vacuum, no cutoff",
         "openmm": openmm.Platform.getOpenMMVersion(), "numpy": numpy.__version__,
         "units": "angstrom, kcal/mol, kcal/mol/angstrom, e", "perturbed_share": args.perturbed,
-        "distortions": module.DISTORTIONS,
+        "distortions": module.DISTORTIONS, "specs_per_shard": args.specs_per_shard,
     }
-    size = module.SPECS_PER_SHARD
+    size = args.specs_per_shard
     shards = range(0, len(plan), size)
-    selected = range(len(shards))[slice(*(int(part) if part else None for part in args.shards.split(":")))]
     started, total = time.time(), Counter()
-    for number in selected:
+    for number in selected_shards(len(shards), args.shards):
         path = args.output / module.SHARD.format(number)
         if number % args.workers != args.worker or path.exists():
             continue
@@ -150,18 +162,26 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2024)
     parser.add_argument("--perturbed", type=float, metavar="SHARE",
                         help="share of distorted frames (default: the plan's, 0.2 or 0.12)")
-    parser.add_argument("--shards", default=":", metavar="FIRST:LAST", help="only these shards of the plan")
+    parser.add_argument("--shards", default=":", metavar="FIRST:LAST,NUMBER,...", help="only these shards of the plan")
+    parser.add_argument("--specs-per-shard", type=int, metavar="NUMBER", help="default: the plan's, 6 or 20")
     args = parser.parse_args()
     module = PLANS[args.plan]
     if args.perturbed is None:
         args.perturbed = module.PERTURBED_SHARE
     if not 0 <= args.perturbed <= 1:
         parser.error(f"--perturbed is a share between 0 and 1, not {args.perturbed}")
+    args.specs_per_shard = module.SPECS_PER_SHARD if args.specs_per_shard is None else args.specs_per_shard
+    if args.specs_per_shard < 1:
+        parser.error(f"--specs-per-shard is at least 1, not {args.specs_per_shard}")
+    try:
+        selected_shards(0, args.shards)
+    except ValueError:
+        parser.error(f"--shards is a list such as 0:4,10,200: and not {args.shards!r}")
     if args.worker is not None:
         work(args)
         return
     args.output.mkdir(parents=True, exist_ok=True)
-    check_folder(args.output, module.SHARD, plan_hash(make_plan(args.seed, args.scale, args.plan)), args.perturbed)
+    check_folder(args, module)
 
     def unlimited_stack() -> None:
         hard = resource.getrlimit(resource.RLIMIT_STACK)[1]

@@ -74,12 +74,14 @@ class Sampler:
 
     def trajectory(self, temperature: float, frames: int, equilibration: int = 300, interval: int = 150):
         """Yield `frames` positions [N, 3]; `equilibration` and `interval` in steps of 2 fs."""
-        self.start(temperature)
+        try:
+            self.start(temperature)
+        finally:
+            self.point += 1
         if self.mode == "fold":
             self.compact(temperature)
         if self.held and self.rng.random() < 0.5:
             self.held.release(self.context)
-        self.point += 1
         self.integrator.step(equilibration)
         for _ in range(frames):
             self.integrator.step(interval)
