@@ -14,7 +14,7 @@ pytest.importorskip("h5py")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "training"))
 
-from pbtrain import label, train  # noqa: E402
+from pbtrain import gradients, label, train  # noqa: E402
 from pbtrain.dataset import DataSet, Frames, epoch_chunks, fit_reference, make_batch  # noqa: E402
 from pbtrain.modelfile import load_model  # noqa: E402
 from pbtrain.visnet import Architecture, ViSNet  # noqa: E402
@@ -60,7 +60,7 @@ def test_batch_of_several_molecules_equals_single_evaluations():
     molecules = [molecule("a", [6, 1, 1, 8], 3), molecule("b", [8, 1, 16], 2, seed=1)]
     zero = ({z: 0.0 for z in train.ELEMENTS}, 0.0)
     batch = make_batch(molecules, [(0, np.arange(3)), (1, np.arange(2))], train.ELEMENTS, zero)
-    energy, forces = train.predict(model, batch, training=False)
+    energy, forces = gradients.predict(model, batch, training=False)
     singles = [model.energy_forces(model.types_of(m.numbers), torch.from_numpy(m.positions), 0) for m in molecules]
     assert torch.allclose(energy, torch.cat([e for e, _ in singles]), atol=1e-4)
     assert torch.allclose(forces, torch.cat([f.reshape(-1, 3) for _, f in singles]), atol=1e-4)
@@ -73,7 +73,7 @@ def test_learning_rate_follows_the_budget():
 
 
 def test_training_without_data_says_what_to_do(tmp_path):
-    result = run("pbtrain.train", tmp_path, tmp_path / "run", "--processes", 1, "--minutes", 0.01)
+    result = run("pbtrain.train", tmp_path, tmp_path / "run", "--processes", 1, "--minutes", 0.01, "--engine", "torch")
     assert result.returncode != 0 and "pbtrain.generate" in result.stderr
 
 
@@ -91,7 +91,7 @@ def test_dry_run_of_the_whole_chain(tmp_path):
     assert len(shards) == 4
     assert run("pbtrain.generate", data, "--workers", 2, "--scale", 0.0, "--seed", 3, "--shards", "0:4").returncode == 0
     assert shards == {p: p.stat().st_mtime_ns for p in data.glob("shard_*.h5")}, "finished shards are kept"
-    small = ("--processes", 2, "--channels", 16, "--layers", 2, "--heads", 4, "--rbf", 8, "--lr", 0.01,
+    small = ("--engine", "torch", "--processes", 2, "--channels", 16, "--layers", 2, "--heads", 4, "--rbf", 8, "--lr", 0.01,
              "--molecules-per-batch", 1, "--frames-per-molecule", 2, "--export", export)
     first = run("pbtrain.train", data, tmp_path / "run", "--minutes", 0.08, *small)
     assert first.returncode == 0, first.stderr
@@ -103,7 +103,7 @@ def test_dry_run_of_the_whole_chain(tmp_path):
 
     model, header = load_model(export)
     assert header["target"] == "E_QM - E_MM" and header["provenance"]["steps"] == after["step"]
-    frames = DataSet(data, "train")
+    frames = DataSet([data], "train")
     frames.add_new()
     errors, sizes = [], []
     for m in frames.molecules.values():

@@ -38,21 +38,25 @@ class Frames:
 
 @dataclass
 class DataSet:
-    """Molecules by name; `add_new` reads shards that have appeared since."""
+    """Molecules by name, from the shards of some directories; `add_new` reads those that have appeared since."""
 
-    directory: Path
+    directories: list[Path]
     split: str
     molecules: dict[str, Frames] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     outliers: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add_new(self, names: list[str] | None = None) -> int:
-        """Read new shards (all there are, or those named); returns the number of frames now held."""
-        for path in sorted(Path(self.directory).glob("shard_*.h5")):
-            if path.name in self.seen or (names is not None and path.name not in names):
+    def shards(self) -> list[str]:
+        """Paths of the shards there are now."""
+        return [str(path) for directory in self.directories for path in sorted(Path(directory).glob("shard_*.h5"))]
+
+    def add_new(self, paths: list[str] | None = None) -> int:
+        """Read new shards (all there are, or those given); returns the number of frames now held."""
+        for path in self.shards() if paths is None else paths:
+            if path in self.seen:
                 continue
-            self.seen.add(path.name)
+            self.seen.add(path)
             with h5py.File(path) as file:
                 for key, value in file.attrs.items():
                     if key.startswith("count_"):

@@ -62,7 +62,7 @@ def predictions(model: ViSNet, numbers: np.ndarray, charge: int, positions: np.n
             np.concatenate([f.double().numpy() for _, f in parts]))
 
 
-def held_out(model: ViSNet, data: Path, max_frames: int | None) -> dict[str, dict[str, float]]:
+def held_out(model: ViSNet, data: list[Path], max_frames: int | None) -> dict[str, dict[str, float]]:
     """Errors on the test split, by kind (perturbed frames apart) and by residue form."""
     test = DataSet(data, "test")
     test.add_new()
@@ -111,7 +111,7 @@ def table(results: dict[str, dict[str, float]], columns=COLUMNS) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--data", type=Path)
+    parser.add_argument("--data", type=Path, nargs="*", default=[])
     parser.add_argument("--whole", type=Path, nargs="*", default=[])
     parser.add_argument("--max-frames", type=int, help="at most so many frames of a molecule")
     parser.add_argument("--json", type=Path)

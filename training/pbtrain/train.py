@@ -1,13 +1,12 @@
 """Train a ViSNet on E_QM - E_MM, within a wall-clock budget, on all cores.
 
-    PYTHONPATH=training /usr/bin/python3 -m pbtrain.train training/data/gfn2 training/runs/first \\
-        --minutes 90 [--processes 2] [--resume] [--export models/visnet-gfn2/visnet-gfn2.safetensors]
+    PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.train training/data/gfn2 training/runs/first \\
+        --minutes 90 [--resume] [--export models/visnet-gfn2/visnet-gfn2.safetensors]
 
-One process per core, gradients averaged through gloo.  The learning rate follows the elapsed share of
-the budget (kept across --resume), so a run ends on time however busy the machine is.  Shards that
-appear while it runs are used from the next epoch on.  Loss per batch of frames of several molecules:
-Huber on force components, plus energies relative to the molecule's mean in the batch, plus (weakly)
-absolute energies above the least-squares element and charge reference.
+Gradients come from PluginBridge's core, with threads (--engine core, the default), or from PyTorch, with
+one process per core that average through gloo (--engine torch): see gradients.py.  The learning rate
+follows the elapsed share of the budget (kept across --resume), so a run ends on time however busy the
+machine is.  Shards that appear while it runs are used from the next epoch on.
 """
 from __future__ import annotations
 
@@ -18,6 +17,7 @@ import os
 import socket
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -26,53 +26,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 import torch.distributed as distributed
-import torch.nn.functional as F
-from torch import Tensor
 
-from .dataset import Batch, DataSet, epoch_chunks, fit_reference, make_batch
+from .dataset import DataSet, epoch_chunks, fit_reference, make_batch
 from .edge_ops import enable_kernels
-from .graph import make_graph
+from .gradients import CoreGradients, Loss, TorchGradients, errors, predict
 from .modelfile import file_hash, save_model
 from .trainlog import Log
 from .visnet import Architecture, ViSNet
 
 ELEMENTS = [1, 6, 7, 8, 16]
 ENERGY_SCALE = 4.0
-FORCE_HUBER = 2.0  # kcal/mol/angstrom
-ENERGY_WEIGHT, ABSOLUTE_WEIGHT = 0.08, 0.01
-EMA_DECAY = 0.998
+EMA_DECAY = 0.999
 # glibc gives freed arrays back to the system after every step otherwise: half of the time
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(16 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
-
-
-def predict(model: ViSNet, batch: Batch, training: bool) -> tuple[Tensor, Tensor]:
-    """Energies above the reference [frames] and forces [rows, 3] of a batch."""
-    rows = torch.cat([x.reshape(-1, 3) for _, x in batch.frames]).requires_grad_(True)
-    types = torch.cat([t.repeat(len(x)) for t, x in batch.frames])
-    graph = make_graph([x for _, x in batch.frames], rows, model.arch.cutoff, model.arch.envelope_exponent)
-    x = model.energy_scale * model.atomwise(types, graph)
-    sizes = [len(t) for t, xs in batch.frames for _ in range(len(xs))]
-    energy = torch.stack([part.sum() for part in x.split(sizes)])
-    gradient, = torch.autograd.grad(energy.sum(), rows, create_graph=training)
-    return energy, -gradient
-
-
-def without_molecule_mean(energy: Tensor, molecule: Tensor) -> Tensor:
-    """Energies less the mean over the frames of the same molecule in the batch."""
-    count = torch.bincount(molecule).to(energy.dtype)
-    mean = torch.zeros_like(count).index_add(0, molecule, energy) / count
-    return energy - mean[molecule]
-
-
-def loss_terms(model: ViSNet, batch: Batch) -> tuple[Tensor, float, float]:
-    """Loss, and for the log the mean absolute force and relative energy errors."""
-    energy, forces = predict(model, batch, training=True)
-    force_error = forces - batch.forces
-    relative = without_molecule_mean(energy - batch.energy, batch.molecule)
-    loss = (F.huber_loss(force_error, torch.zeros_like(force_error), delta=FORCE_HUBER) / FORCE_HUBER
-            + ENERGY_WEIGHT * F.smooth_l1_loss(relative, torch.zeros_like(relative))
-            + ABSOLUTE_WEIGHT * F.smooth_l1_loss(energy, batch.energy))
-    return loss, force_error.detach().abs().mean().item(), relative.detach().abs().mean().item()
 
 
 def learning_rate(progress: float, peak: float) -> float:
@@ -88,27 +54,38 @@ class Trainer:
     def __init__(self, args: argparse.Namespace, rank: int):
         self.args, self.rank = args, rank
         self.train, self.test = DataSet(args.data, "train"), DataSet(args.data, "test")
-        shards = [sorted(path.name for path in args.data.glob("shard_*.h5"))]
-        if args.processes > 1:
+        shards = [self.train.shards()]
+        if self.world > 1:
             distributed.broadcast_object_list(shards, 0)
         self.train.add_new(shards[0])
         self.test.add_new(shards[0])
         if not self.train.molecules:
-            sys.exit(f"no training frames in {args.data}; run pbtrain.generate first")
+            sys.exit(f"no training frames in {', '.join(map(str, args.data))}; run pbtrain.generate first")
         torch.manual_seed(args.seed)
-        arch = Architecture(args.channels, args.layers, args.heads, args.rbf, cutoff=args.cutoff)
+        arch = Architecture(args.channels, args.layers, args.heads, args.rbf, cutoff=args.cutoff,
+                            envelope_exponent=args.envelope_exponent)
         self.model = ViSNet(ELEMENTS, arch, ENERGY_SCALE)
         self.ema = ViSNet(ELEMENTS, arch, ENERGY_SCALE)
         self.ema.load_state_dict(self.model.state_dict())
         self.reference = fit_reference(list(self.train.molecules.values()), ELEMENTS)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=args.lr, weight_decay=1e-4,
-                                           betas=(0.9, 0.99))
+                                           betas=(0.9, 0.99), foreach=True)
         self.step = self.epoch = self.position = self.frames = 0
         self.elapsed = 0.0
         if args.resume:
             self.load()
         for model in (self.model, self.ema):
             model.set_reference(*self.reference)
+        self.loss = Loss(args.force_huber, args.energy_weight)
+        if args.engine == "core":
+            self.gradients = CoreGradients(self.model, self.loss, args.processes)
+        else:
+            self.gradients = TorchGradients(self.model, self.loss)
+
+    @property
+    def world(self) -> int:
+        """Processes that average their gradients; the core has threads instead."""
+        return self.args.processes if self.args.engine == "torch" else 1
 
     @property
     def checkpoint(self) -> Path:
@@ -134,7 +111,7 @@ class Trainer:
 
     def batches(self):
         """Endless batches of this rank; the same epoch order on every rank."""
-        world = self.args.processes
+        world = self.world
         while True:
             shards = [None]  # every rank must use the same shards: rank 0 decides
             if self.rank == 0:
@@ -158,11 +135,12 @@ class Trainer:
 
     def average(self, extra: list[float]) -> list[float]:
         """Average gradients (and some numbers) over the ranks; returns the averaged numbers."""
+        if self.world == 1:
+            return extra
         parameters = [p for p in self.model.parameters() if p.grad is not None]
         flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor(extra)])
-        if self.args.processes > 1:
-            distributed.all_reduce(flat)
-            flat /= self.args.processes
+        distributed.all_reduce(flat)
+        flat /= self.world
         at = 0
         for p in parameters:
             p.grad.copy_(flat[at:at + p.numel()].view_as(p))
@@ -179,13 +157,11 @@ class Trainer:
             from tqdm import tqdm
             bar = tqdm(total=round(budget), initial=round(self.elapsed), unit="s", mininterval=10, file=sys.stdout)
         for batch in self.batches():
-            loss, force_mae, energy_mae = loss_terms(self.model, batch)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss, force_mae, energy_mae = self.gradients(batch)
             now = time.time()
             mine = self.elapsed + (now - clock)
             elapsed, loss, force_mae, energy_mae, frames = self.average(
-                [mine, loss.item(), force_mae, energy_mae, float(len(batch.energy))])
+                [mine, loss, force_mae, energy_mae, float(len(batch.energy))])
             progress = elapsed / budget
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(progress, args.lr)
@@ -197,7 +173,7 @@ class Trainer:
                     for slow, fast in zip(self.ema.parameters(), self.model.parameters()):
                         slow.lerp_(fast, 1 - decay)
             self.step += 1
-            self.frames += round(frames * args.processes)
+            self.frames += round(frames * self.world)
             self.elapsed, clock = elapsed, now
             if self.rank == 0:
                 bar.update(round(elapsed) - bar.n)
@@ -231,8 +207,9 @@ class Trainer:
         for k in rng.choice(len(molecules), max(1, frames // 6)):
             batch = make_batch(molecules, [(k, np.arange(min(6, len(molecules[k]))))], ELEMENTS, self.reference)
             e, f = predict(self.ema, batch, training=False)
-            force.append((f - batch.forces).abs().mean().item())
-            energy.append(without_molecule_mean((e - batch.energy).detach(), batch.molecule).abs().mean().item())
+            found = errors(e.detach(), f, batch)
+            force.append(found[0])
+            energy.append(found[1])
         return float(np.mean(force)), float(np.mean(energy))
 
     def export(self) -> None:
@@ -245,7 +222,7 @@ class Trainer:
             "minutes": round(self.elapsed / 60, 1), "budget_minutes": self.args.minutes,
             "training_frames": kinds, "training_molecules": len(self.train.molecules),
             "dropped_outliers": self.train.outliers, "generation_counts": self.train.counts,
-            "loss": {"force_huber": FORCE_HUBER, "energy_weight": ENERGY_WEIGHT, "absolute_weight": ABSOLUTE_WEIGHT},
+            "loss": asdict(self.loss), "engine": self.args.engine,
             "torch": torch.__version__,
         }
         save_model(self.args.export, self.ema, self.args.name, provenance)
@@ -254,23 +231,27 @@ class Trainer:
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=Path, nargs="+", help="folders of shards")
     parser.add_argument("run", type=Path)
     parser.add_argument("--minutes", type=float, default=90.0, help="wall-clock budget, over all resumes")
-    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--engine", choices=("core", "torch"), default="core")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="threads of the core, or processes")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--export", type=Path)
     parser.add_argument("--export-every", type=float, default=10.0, metavar="MINUTES")
     parser.add_argument("--test-every", type=float, default=120.0, metavar="SECONDS")
     parser.add_argument("--name", default="visnet-gfn2")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--force-huber", type=float, default=Loss.force_huber, metavar="KCAL/MOL/A")
+    parser.add_argument("--energy-weight", type=float, default=Loss.energy_weight)
     parser.add_argument("--clip", type=float, default=5.0)
     parser.add_argument("--molecules-per-batch", type=int, default=4)
-    parser.add_argument("--frames-per-molecule", type=int, default=3)
+    parser.add_argument("--frames-per-molecule", type=int, default=2)
     for name, default in (("channels", 64), ("layers", 3), ("heads", 8), ("rbf", 32)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--cutoff", type=float, default=5.0)
+    parser.add_argument("--envelope-exponent", type=int, default=Architecture.envelope_exponent)
     return parser.parse_args(argv)
 
 
@@ -278,7 +259,7 @@ def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
     """One training process."""
     torch.set_num_threads(1)
     enable_kernels()
-    if args.processes > 1:
+    if args.processes > 1 and args.engine == "torch":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank,
                                        world_size=args.processes)
@@ -290,9 +271,8 @@ def main() -> None:
         os.execve(sys.executable, [sys.executable, "-m", "pbtrain.train", *sys.argv[1:]], os.environ | MALLOC)
     args = parse()
     args.run.mkdir(parents=True, exist_ok=True)
-    settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()}
-    (args.run / "settings.json").write_text(json.dumps(settings, indent=2))
-    if args.processes == 1:
+    (args.run / "settings.json").write_text(json.dumps(vars(args), indent=2, default=lambda x: str(x)))
+    if args.processes == 1 or args.engine == "core":
         train_rank(0, args, 0)
         return
     enable_kernels()  # build once, before the processes start
