@@ -127,5 +127,27 @@ internal sealed unsafe class ViSNetKernelTests<T, V>
         }
     }
 
+    [Test]
+    public void OuterProductsAreAdded([Values(1, 2, 7, 33)] int rows, [Values(1, 4, 16, 23)] int inner, [Values(1, 2, 3, 4, 5, 7)] int registers)
+    {
+        int columns = registers * V.Count, ldx = inner + 1, ldy = columns + V.Count;
+        var random = new Random(rows + 100 * inner + registers);
+        T[] Random(int count) => [.. Enumerable.Range(0, count).Select(_ => T.CreateTruncating(random.NextDouble() - 0.5))];
+        T[] x = Random(rows * ldx), dy = Random(rows * ldy), before = Random((inner + 1) * columns + 3), sum = [.. before];
+        fixed (T* px = x, py = dy, ps = sum)
+            OuterProduct<T, V>.Add(px, ldx, py, ldy, rows, inner, columns, ps);
+        double tolerance = (Single ? 1e-7 : 3e-16) * (rows + 2);
+        for (int k = 0; k <= inner; k++)
+            for (int c = 0; c < columns; c++)
+            {
+                double expected = Value(before[k * columns + c]);
+                for (int r = 0; r < rows; r++)
+                    expected += (k < inner ? Value(x[r * ldx + k]) : 1) * Value(dy[r * ldy + c]);
+                if (Math.Abs(Value(sum[k * columns + c]) - expected) > tolerance)
+                    Assert.Fail($"row {k}, column {c}: {sum[k * columns + c]} instead of {expected}");
+            }
+        Assert.That(sum[^3..], Is.EqualTo(before[^3..]), "nothing is written past the sum");
+    }
+
     private static double Value(T x) => double.CreateTruncating(x);
 }

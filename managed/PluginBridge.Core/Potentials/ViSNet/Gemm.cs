@@ -13,30 +13,47 @@ internal sealed unsafe class PackedMatrix<T, V>
     private readonly NativeBuffer<T> _panels = new();
     private readonly NativeBuffer<T> _bias = new();
 
+    /// <summary>A matrix to be <see cref="Set"/>.</summary>
     /// <param name="inner">Rows of W: length of an input row.</param>
     /// <param name="columns">Columns of W, a multiple of the register width.</param>
-    /// <param name="matrix">W, row-major [inner, columns].</param>
-    /// <param name="bias">Row added to each output row; empty for none.</param>
-    public PackedMatrix(int inner, int columns, ReadOnlySpan<T> matrix, ReadOnlySpan<T> bias)
+    public PackedMatrix(int inner, int columns)
     {
         Inner = inner;
         Columns = columns;
-        T* panel = _panels.Ensure((long)inner * columns);
-        T* row = _bias.Ensure(columns);
-        for (int c = 0; c < columns; c++)
-            row[c] = bias.IsEmpty ? default : bias[c];
+        _panels.Ensure((long)inner * columns);
+        _bias.Ensure(columns);
+    }
+
+    /// <summary>A matrix with values.</summary>
+    public PackedMatrix(int inner, int columns, ReadOnlySpan<T> matrix, ReadOnlySpan<T> bias)
+        : this(inner, columns) => Set(matrix, bias);
+
+    /// <summary>Repacks values.</summary>
+    /// <param name="matrix">W, row-major [inner, columns].</param>
+    /// <param name="bias">Row added to each output row; empty for none.</param>
+    public void Set(ReadOnlySpan<T> matrix, ReadOnlySpan<T> bias)
+    {
+        var row = new Span<T>(Bias, Columns);
+        if (bias.IsEmpty)
+            row.Clear();
+        else
+            bias.CopyTo(row);
+        T* panel = Panels;
         int full = V.PanelWidth * V.Count;
-        for (int start = 0; start < columns; start += full)
+        for (int start = 0; start < Columns; start += full)
         {
-            int width = Math.Min(full, columns - start);
-            for (int k = 0; k < inner; k++, panel += width)
-                matrix.Slice(k * columns + start, width).CopyTo(new Span<T>(panel, width));
+            int width = Math.Min(full, Columns - start);
+            for (int k = 0; k < Inner; k++, panel += width)
+                matrix.Slice(k * Columns + start, width).CopyTo(new Span<T>(panel, width));
         }
     }
 
     public int Inner { get; }
 
     public int Columns { get; }
+
+    /// <summary>First element, in an array of weight gradients, of those of W, row-major; the bias's follow.</summary>
+    public int GradientOffset { get; init; }
 
     public T* Panels => _panels.Pointer;
 

@@ -12,7 +12,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         T* normed = scratch.A.Ensure((long)rows * H);
         for (int i = first; i < end; i++)
             memory.InverseDeviation.Pointer[i] = LayerNorm<T, V>.Forward(_x.Pointer + (long)i * H, _channels, _net.Mask,
-                layer.NormWeight, layer.NormBias, memory.Normalized.Pointer + (long)i * H, normed + (i - first) * H);
+                layer.Norm.Weight, layer.Norm.Bias, memory.Normalized.Pointer + (long)i * H, normed + (i - first) * H);
         Gemm<T, V>.Multiply(normed, H, rows, layer.Attention, memory.Attention.Pointer + 3L * first * H, 3 * H);
         if (layer.First)
             return;
@@ -35,7 +35,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         var layer = _net.Layers[l];
         var memory = _layers[l];
         int outputs = layer.OutputBlocks * H, width = layer.VectorBlocks * H;
-        Gemm<T, V>.Multiply(_messages.Pointer + (long)first * H, H, end - first, layer.Output,
+        Gemm<T, V>.Multiply(MessageSums(l) + (long)first * H, H, end - first, layer.Output,
             memory.Output.Pointer + (long)first * outputs, outputs);
         for (int i = first; i < end; i++)
         {
@@ -75,8 +75,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         var layer = _net.Layers[l];
         var memory = _layers[l];
         int rows = end - first, outputs = layer.OutputBlocks * H, width = layer.VectorBlocks * H;
+        T* sums = MessageSums(l) + (long)first * H;
         if (layer.First)
         {
+            AddMatrix(layer.Output, sums, H, _gx.Pointer + (long)first * H, H, rows);
             Gemm<T, V>.Multiply(_gx.Pointer + (long)first * H, H, rows, layer.OutputT, _gMessages.Pointer + (long)first * H, H);
             return;
         }
@@ -103,6 +105,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 gxc.Store(g + 2 * H + c);
             }
         }
+        AddMatrix(layer.Output, sums, H, go, outputs, rows);
         Gemm<T, V>.Multiply(go, outputs, rows, layer.OutputT, _gMessages.Pointer + (long)first * H, H);
     }
 
@@ -117,12 +120,16 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             SumSourceGradients(l, i);
 
         T* gNormed = scratch.A.Ensure((long)rows * H);
+        AddAttention(l, first, rows, scratch);
         Gemm<T, V>.Multiply(_gAttention.Pointer + 3L * first * H, 3 * H, rows, layer.AttentionT, gNormed, H);
+        AddNorm(layer.Norm, gNormed, H, memory.Normalized.Pointer + (long)first * H, rows);
         for (int i = first; i < end; i++)
             LayerNorm<T, V>.Backward(gNormed + (i - first) * H, memory.Normalized.Pointer + (long)i * H,
-                memory.InverseDeviation.Pointer[i], _channels, _net.Mask, layer.NormWeight, _gx.Pointer + (long)i * H, true);
+                memory.InverseDeviation.Pointer[i], _channels, _net.Mask, layer.Norm.Weight, _gx.Pointer + (long)i * H, true);
         if (layer.First)
             return;
+        AddMatrix(layer.Vectors!, memory.V.Pointer + 3L * first * H, H, _gVectors.Pointer + 3L * first * GradientWidth,
+            GradientWidth, 3 * rows);
         T* gv = scratch.A.Ensure(3L * rows * H), gvOut = GvOut(l) + 3L * first * H;
         Gemm<T, V>.Multiply(_gVectors.Pointer + 3L * first * GradientWidth, GradientWidth, 3 * rows, layer.VectorsT!, gv, H);
         for (long c = 0; c < 3L * rows * H; c += V.Count)

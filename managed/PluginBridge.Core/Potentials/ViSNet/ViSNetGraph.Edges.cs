@@ -9,7 +9,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     {
         var layer = _net.Layers[l];
         int e0 = _edgeStart.Pointer[first], rows = _edgeStart.Pointer[end] - e0;
-        T* messages = scratch.A.Ensure((long)rows * H);
+        T* messages = Training ? _layers[l].Messages.Pointer + (long)e0 * H : scratch.A.Ensure((long)rows * H);
         T* row = scratch.Rows.Ensure(8 * H);
         for (int i = first; i < end; i++)
             Attention(l, i, messages + (long)(_edgeStart.Pointer[i] - e0) * H, row);
@@ -22,7 +22,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         for (int i = first; i < end; i++)
             UpdateEdges(l, i);
         int next = _net.Layers[l + 1].EdgeBlocks * H;
-        Gemm<T, V>.Multiply(_edgeFeatures.Pointer + (long)e0 * H, H, rows, _net.Layers[l + 1].Edges!,
+        Gemm<T, V>.Multiply(EdgeFeatures(l + 1) + (long)e0 * H, H, rows, _net.Layers[l + 1].Edges!,
             _layers[l + 1].EdgeZ.Pointer + (long)e0 * next, next);
     }
 
@@ -31,7 +31,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     {
         int h = H; // a local: the compiler cannot know that stores leave the field alone
         var memory = _layers[l];
-        T* activated = row + h, x = _messages.Pointer + (long)i * h, q = memory.Attention.Pointer + 3L * i * h;
+        T* activated = row + h, x = MessageSums(l) + (long)i * h, q = memory.Attention.Pointer + 3L * i * h;
         new Span<T>(x, h).Clear();
         for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, message += h)
         {
@@ -110,8 +110,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++)
         {
             T* b = memory.Vectors.Pointer + 3L * _source.Pointer[e] * width + 4 * h, d = _geometry.Pointer + 4L * e;
-            T* f = _edgeFeatures.Pointer + (long)e * h;
-            T* before = shared ? _pairFeatures.Pointer + (long)_pairOfEdge.Pointer[e] * h : f;
+            T* f = EdgeFeatures(l + 1) + (long)e * h;
+            T* before = shared ? _pairFeatures.Pointer + (long)_pairOfEdge.Pointer[e] * h : EdgeFeatures(l) + (long)e * h;
             T* gate = shared ? PairValue(l, e) + 2 * h : memory.EdgeZ.Pointer + 3L * e * h + 2 * h;
             V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]);
             for (int c = 0; c < h; c += V.Count)

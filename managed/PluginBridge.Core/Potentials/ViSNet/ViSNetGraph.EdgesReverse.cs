@@ -14,6 +14,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         T* row = scratch.Rows.Ensure(8 * H);
         for (int i = first; i < end; i++)
             VectorMessagesReverse(l, i, gz + (long)(_edgeStart.Pointer[i] - e0) * width);
+        AddMatrix(layer.Message, _layers[l].Messages.Pointer + (long)e0 * H, H, gz, width, rows);
         Gemm<T, V>.Multiply(gz, width, rows, layer.MessageT, gMessage, H);
 
         // Layers 0 and 1 hand on gradients of SiLU(dk), SiLU(dv) to the pairs; later ones take them to f here.
@@ -28,6 +29,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         }
         if (layer.PairFeatures)
             return;
+        AddMatrix(layer.Edges!, EdgeFeatures(l) + (long)e0 * H, H, gProducts, edgeWidth, rows);
         T* gf = scratch.D.Ensure((long)rows * H), sum = _gEdgeFeatures.Pointer + (long)e0 * H;
         if (!layer.UpdatesEdges)
         {

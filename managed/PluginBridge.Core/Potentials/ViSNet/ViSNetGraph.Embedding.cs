@@ -21,7 +21,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         }
 
         int rows = end - first, basis = _net.B;
-        T* rbf = scratch.A.Ensure((long)rows * basis);
+        T* rbf = Training ? _radialBasis.Pointer + (long)first * basis : scratch.A.Ensure((long)rows * basis);
         fixed (T* means = _net.RadialMeans, betas = _net.RadialBetas)
             for (int p = first; p < end; p++)
             {
@@ -72,7 +72,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     private void AtomEmbedding(int first, int end, ViSNetScratch<T> scratch)
     {
         int rows = end - first;
-        T* n = scratch.A.Ensure((long)rows * H);
+        T* n = Training ? _neighborSums.Pointer + (long)first * H : scratch.A.Ensure((long)rows * H);
         T* x0 = _x0.Pointer + (long)first * H;
         fixed (T* neighbor = _net.NeighborEmbedding, atom = _net.AtomEmbedding)
         {
@@ -151,6 +151,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     {
         int rows = end - first;
         T* gf = scratch.A.Ensure((long)rows * H);
+        AddMatrix(_net.PairProducts, _pairFeatures.Pointer + (long)first * H, H,
+            _pairSlope.Pointer + (long)first * _net.PairColumns, _net.PairColumns, rows);
         Gemm<T, V>.Multiply(_pairSlope.Pointer + (long)first * _net.PairColumns, _net.PairColumns, rows, _net.PairProductsT, gf, H);
         bool edges = _net.Header.Layers > 2;
         for (int p = first; p < end; p++, gf += H)
@@ -188,6 +190,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 }
             }
         }
+        AddAtomEmbedding(first, end);
         Gemm<T, V>.Multiply(_gx.Pointer + (long)first * H, H, end - first, _net.CombineT, _gn.Pointer + (long)first * H, H);
     }
 

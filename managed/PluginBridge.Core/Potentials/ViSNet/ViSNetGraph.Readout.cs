@@ -27,8 +27,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         T* v0 = _layers[last].V.Pointer + 3L * first * H;
 
         for (int a = 0; a < rows; a++)
-            inverse[a] = LayerNorm<T, V>.Forward(_x.Pointer + (long)(first + a) * H, _channels, _net.Mask, _net.OutNormWeight,
-                _net.OutNormBias, normalized + a * H, input0 + 2 * a * H);
+            inverse[a] = LayerNorm<T, V>.Forward(_x.Pointer + (long)(first + a) * H, _channels, _net.Mask, _net.OutNorm.Weight,
+                _net.OutNorm.Bias, normalized + a * H, input0 + 2 * a * H);
         GatedForward(outer, v0, rows, vectors0, H + half, input0, hidden0, slopes0, final0, 2 * half);
         for (int a = 0; a < rows; a++)
             for (int c = 0; c < half; c += V.Count)
@@ -45,10 +45,11 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         {
             _atomEnergy.Pointer[first + a] = double.CreateTruncating(final1[a * one]);
             new Span<T>(final1 + a * one, one).Clear();
-            final1[a * one] = T.One;
+            final1[a * one] = _seed;
         }
 
         GatedReverse(inner, rows, vectors1, half, input1, hidden1, slopes1, final1, one);
+        AddMatrix(inner.Vectors, v1, half, vectors1, half, 3 * rows);
         T* gv1 = v1;
         Gemm<T, V>.Multiply(vectors1, half, 3 * rows, inner.VectorsT, gv1, half);
         for (int a = 0; a < rows; a++)
@@ -67,9 +68,11 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 gGate.Store(xg + half);
             }
         GatedReverse(outer, rows, vectors0, H + half, input0, hidden0, slopes0, final0, 2 * half);
+        AddMatrix(outer.Vectors, v0, H, vectors0, H + half, 3 * rows);
+        AddNorm(_net.OutNorm, input0, 2 * H, normalized, rows);
         Gemm<T, V>.Multiply(vectors0, H + half, 3 * rows, outer.VectorsT, GvIn(last - 1) + 3L * first * H, H);
         for (int a = 0; a < rows; a++)
-            LayerNorm<T, V>.Backward(input0 + 2 * a * H, normalized + a * H, inverse[a], _channels, _net.Mask, _net.OutNormWeight,
+            LayerNorm<T, V>.Backward(input0 + 2 * a * H, normalized + a * H, inverse[a], _channels, _net.Mask, _net.OutNorm.Weight,
                 _gx.Pointer + (long)(first + a) * H, false);
         AtomOutputReverse(last - 1, first, end, scratch);
     }
@@ -101,7 +104,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
 
     /// <summary>Reverse: from the gradient in <paramref name="final"/> to that of x (first half of <paramref name="input"/>) and of
     /// vec1_proj v (in its place in <paramref name="vectors"/>).</summary>
-    private static void GatedReverse(ViSNetNetwork<T, V>.ReadoutBlock block, int rows, T* vectors, int vectorWidth, T* input,
+    private void GatedReverse(ViSNetNetwork<T, V>.ReadoutBlock block, int rows, T* vectors, int vectorWidth, T* input,
         T* hidden, T* slopes, T* final, int finalWidth)
     {
         int width = block.Input;
@@ -115,9 +118,11 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                     (V.Load(u) * inverse).Store(u);
                 }
             }
+        AddMatrix(block.Final, hidden, width, final, finalWidth, rows);
         Gemm<T, V>.Multiply(final, finalWidth, rows, block.FinalT, hidden, width);
         for (int c = 0; c < rows * width; c += V.Count)
             (V.Load(hidden + c) * V.Load(slopes + c)).Store(hidden + c);
+        AddMatrix(block.Hidden, input, 2 * width, hidden, width, rows);
         Gemm<T, V>.Multiply(hidden, width, rows, block.HiddenT, input, 2 * width);
         for (int a = 0; a < rows; a++)
             for (int c = 0; c < width; c += V.Count)

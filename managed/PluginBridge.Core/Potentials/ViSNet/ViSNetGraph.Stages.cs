@@ -90,7 +90,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 PairFeaturesReverse(first, end, scratch);
                 break;
             default:
-                PairGeometryReverse(first, end, scratch);
+                if (Training)
+                    AddPairGeometry(first, end);
+                else
+                    PairGeometryReverse(first, end, scratch);
                 break;
         }
     }
@@ -115,7 +118,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 AtomEmbeddingReverse(first, end, scratch);
                 break;
             default:
-                SumGradients(first, end);
+                if (!Training)
+                    SumGradients(first, end);
                 break;
         }
     }

@@ -56,6 +56,9 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
     private readonly LayerMemory[] _layers;
     private readonly NativeBuffer<double> _atomEnergy;
 
+    // for weight gradients only: radial functions of pairs, neighbour sums n of atoms
+    private readonly NativeBuffer<T> _radialBasis, _neighborSums;
+
     // gradients
     private readonly NativeBuffer<T> _gx, _gMessages, _gAttention, _gVectors, _gEdgeFeatures, _gPairProducts, _edgeTerms, _gn,
         _gEnvelope, _gDirection, _gPair;
@@ -74,6 +77,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
         (_envelope, _envelopeSlope, _decay, _decayRest, _inverseDistance, _geometry) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
         (_radial, _pairFeatures, _pairValue, _pairSlope) = (New<T>(), New<T>(), New<T>(), New<T>());
         (_x0, _x, _messages, _vectorMessages, _edgeFeatures) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
+        (_radialBasis, _neighborSums) = (New<T>(), New<T>());
         (_atomEnergy, _strain, _atomGradient) = (New<double>(), New<double>(), New<double>());
         (_gx, _gMessages, _gAttention, _gVectors) = (New<T>(), New<T>(), New<T>(), New<T>());
         (_gEdgeFeatures, _gPairProducts, _edgeTerms, _gn) = (New<T>(), New<T>(), New<T>(), New<T>());
@@ -95,6 +99,9 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
 
         /// <summary>Per edge: arguments of the SiLU in (s1,) s2 and in dk, dv (, f). The reverse pass overwrites the first.</summary>
         public readonly NativeBuffer<T> MessageZ = graph.New<T>(), EdgeZ = graph.New<T>();
+
+        /// <summary>For weight gradients only. Per atom: Σ_j m_ij; per edge: m_ij, f.</summary>
+        public readonly NativeBuffer<T> Sums = graph.New<T>(), Messages = graph.New<T>(), Features = graph.New<T>();
     }
 
     /// <summary>Row length of the gradients with respect to v1, v2, v3, target and source, in every layer.</summary>
@@ -247,6 +254,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
             _gEdgeFeatures.Ensure(e * h);
         }
         _strain.Ensure(9L * NodeBlocks);
+        if (Training)
+            EnsureWeightInputs();
         for (int l = 0; l <= last; l++)
         {
             var layer = _net.Layers[l];

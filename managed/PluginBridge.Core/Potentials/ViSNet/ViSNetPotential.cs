@@ -51,6 +51,9 @@ public sealed class ViSNetPotential : IPotential
     /// <summary>Atomic numbers that the model knows.</summary>
     public IReadOnlyList<int> Elements => _weights.Header.Elements;
 
+    /// <summary>Header and tensors.</summary>
+    internal ViSNetWeights Weights => _weights;
+
     /// <inheritdoc/>
     public bool SupportsElement(int atomicNumber) => Array.IndexOf(_weights.Header.Elements, atomicNumber) >= 0;
 

@@ -34,11 +34,11 @@ internal sealed class ViSNetWeights
     /// <summary>Values of a tensor, row-major.</summary>
     public ReadOnlySpan<float> this[string name] => _file.Tensors[name].Values.Span;
 
-    /// <summary>Whether the architecture has a tensor of that name.</summary>
-    public bool Has(string name) => _checked.Contains(name);
+    /// <summary>Tensors of the architecture in the file's order.</summary>
+    public IEnumerable<string> Names => _file.Tensors.Keys.Where(_checked.Contains);
 
-    /// <summary>Rows (outputs) and columns (inputs) of a matrix.</summary>
-    public (int Outputs, int Inputs) Size(string name) => (_file.Tensors[name].Shape[0], _file.Tensors[name].Shape[1]);
+    /// <summary>Lengths of a tensor's dimensions.</summary>
+    public IReadOnlyList<int> Shape(string name) => _file.Tensors[name].Shape;
 
     private void Check(string name, int[] shape)
     {
