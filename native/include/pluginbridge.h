@@ -7,6 +7,8 @@
  *   pb_system     immutable once created (model, topology, region, fragments); shared by threads likewise.
  *                 Workspaces keep what they need of it.
  *   pb_workspace  the buffers of one caller: not thread-safe; make one per thread or simulation.
+ *   pb_trainer    a network's weights that change, with buffers: not thread-safe. It copies the model's weights; the
+ *                 model stays as it is.
  *   Every handle is freed once by its pb_*_free, which accepts NULL. The library must stay loaded until the process
  *   ends: open it with RTLD_NODELETE (linking against it is fine).
  *   After a fork the child cannot go on using it (every call then fails); fork before the first call, or exec.
@@ -91,6 +93,7 @@ typedef enum pb_log_level { PB_LOG_DEBUG = 0, PB_LOG_INFO = 1, PB_LOG_WARNING = 
 typedef struct pb_model pb_model;
 typedef struct pb_system pb_system;
 typedef struct pb_workspace pb_workspace;
+typedef struct pb_trainer pb_trainer;
 
 /* ---------------------------------------------------------------- library */
 
@@ -105,7 +108,8 @@ PB_EXPORT int32_t pb_abi_version(void);
 PB_EXPORT const char* pb_instruction_set(void);
 
 /** 1 if the library has a feature, else 0.
- *  @param feature  "box", "virial", "float64", "visnet", "gfn2-xtb" (libxtb found), "host-terms" */
+ *  @param feature  "box", "virial", "float64", "visnet", "gfn2-xtb" (libxtb found), "host-terms",
+ *                 "training" */
 PB_EXPORT int32_t pb_has_feature(const char* feature);
 
 /** Message of the last failed call of this thread; never NULL, valid until the thread's next failing call. */
@@ -365,6 +369,98 @@ typedef struct pb_evaluation_options {
 PB_EXPORT pb_status pb_evaluate(pb_workspace* workspace, const double* positions,
                                 const pb_evaluation_options* options, double* energy, double* forces,
                                 double* virial);
+
+/* ---------------------------------------------------------------- training */
+
+/*
+ * Energies of whole molecules in vacuo, as the network gives them, and their gradients with respect to positions and
+ * to the weights theta. A loss of energies E_f and forces F_f = -dE_f/dx needs no more: with w_f = dL/dE_f and
+ * v_f = dL/dF_f,
+ *   dL/dtheta = sum_f w_f dE_f/dtheta(x_f) - d/d(eps) sum_f dE_f/dtheta(x_f + eps v_f)  at eps = 0,
+ * and a central difference of two calls of pb_trainer_weight_gradient gives the derivative.
+ */
+
+/** Numerical options of a trainer. */
+typedef struct pb_trainer_options {
+    size_t struct_size;
+    /** Threads that a call uses; 0: one. Weight gradients depend on it by rounding, nothing else does; with the same
+     *  number results are the same to the last bit. */
+    int32_t threads;
+    /** 1: double precision (for tests), 0: single */
+    int32_t double_precision;
+} pb_trainer_options;
+
+/** A trained tensor; filled by pb_trainer_get_tensor. */
+typedef struct pb_tensor_info {
+    size_t struct_size;
+    /** Name in the model file */
+    const char* name;
+    /** First element in the flat arrays */
+    int64_t offset;
+    /** Outputs; elements of a vector */
+    int64_t rows;
+    /** Inputs: row-major [rows][columns]; 0 for a vector */
+    int64_t columns;
+} pb_tensor_info;
+
+/** Geometries of molecules, any in any order, one after the other. */
+typedef struct pb_frame_batch {
+    size_t struct_size;
+    int64_t frame_count;
+    /** Atoms of each frame [frame_count] */
+    const int32_t* atom_counts;
+    /** (optional) Total charge of each frame, e [frame_count]; NULL: all neutral */
+    const int32_t* charges;
+    /** Atoms of all frames [sum of atom_counts] */
+    const int32_t* atomic_numbers;
+    /** [sum of atom_counts][3] nm */
+    const double* positions;
+} pb_frame_batch;
+
+/** Creates a trainer with a model's weights.
+ *  @param model    a network; PB_UNSUPPORTED for other potentials
+ *  @param options  (optional)
+ *  @param trainer  the new handle */
+PB_EXPORT pb_status pb_trainer_create(const pb_model* model, const pb_trainer_options* options,
+                                      pb_trainer** trainer);
+
+/** Frees a trainer. */
+PB_EXPORT void pb_trainer_free(pb_trainer* trainer);
+
+/** Length of the flat arrays of weights and weight gradients; -1 for NULL. */
+PB_EXPORT int64_t pb_trainer_parameter_count(const pb_trainer* trainer);
+
+/** Number of trained tensors, which lie one after the other in the flat arrays, in the model file's order; -1 for
+ *  NULL. The model file's rbf.means and rbf.betas are not trained and not among them. */
+PB_EXPORT int64_t pb_trainer_tensor_count(const pb_trainer* trainer);
+
+/** Describes a trained tensor.
+ *  @param index  0 .. pb_trainer_tensor_count - 1
+ *  @param info   struct_size set by the caller */
+PB_EXPORT pb_status pb_trainer_get_tensor(const pb_trainer* trainer, int64_t index, pb_tensor_info* info);
+
+/** Takes new weights.
+ *  @param weights  [count]
+ *  @param count    pb_trainer_parameter_count */
+PB_EXPORT pb_status pb_trainer_set_weights(pb_trainer* trainer, const float* weights, int64_t count);
+
+/** Copies the weights out.
+ *  @param weights  [count]
+ *  @param count    pb_trainer_parameter_count */
+PB_EXPORT pb_status pb_trainer_get_weights(const pb_trainer* trainer, float* weights, int64_t count);
+
+/** Energies, the model's reference energies included, and their gradients.
+ *  @param energies   (optional) [frame_count] kJ/mol
+ *  @param gradients  (optional) dE/dr [sum of atom_counts][3] kJ/mol/nm */
+PB_EXPORT pb_status pb_trainer_energies(pb_trainer* trainer, const pb_frame_batch* batch, double* energies,
+                                        double* gradients);
+
+/** sum over frames seed_f * dE_f/d(weights).
+ *  @param seeds     [frame_count]
+ *  @param gradient  [count] kJ/mol, overwritten; zero for weights that do not act on the energy
+ *  @param count     pb_trainer_parameter_count */
+PB_EXPORT pb_status pb_trainer_weight_gradient(pb_trainer* trainer, const pb_frame_batch* batch,
+                                               const double* seeds, double* gradient, int64_t count);
 
 #ifdef __cplusplus
 }

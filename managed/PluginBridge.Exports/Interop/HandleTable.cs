@@ -6,6 +6,7 @@ internal enum HandleKind
     Model = 1,
     System = 2,
     Workspace = 3,
+    Trainer = 4,
 }
 
 /// <summary>Something that C code holds a handle of. Disposed once, when the handle is freed.</summary>
@@ -93,12 +94,14 @@ internal static class HandleTable
     private static string NameOf<T>() where T : HandleTarget =>
         typeof(T) == typeof(ModelHandle) ? NameOf(HandleKind.Model)
         : typeof(T) == typeof(SystemHandle) ? NameOf(HandleKind.System)
-        : NameOf(HandleKind.Workspace);
+        : typeof(T) == typeof(WorkspaceHandle) ? NameOf(HandleKind.Workspace)
+        : NameOf(HandleKind.Trainer);
 
     private static string NameOf(HandleKind kind) => kind switch
     {
         HandleKind.Model => "pb_model",
         HandleKind.System => "pb_system",
-        _ => "pb_workspace",
+        HandleKind.Workspace => "pb_workspace",
+        _ => "pb_trainer",
     };
 }

@@ -1,6 +1,8 @@
 using PluginBridge.Core.Engine;
 using PluginBridge.Core.Fragmentation;
 using PluginBridge.Core.Potentials;
+using PluginBridge.Core.Potentials.ViSNet;
+using PluginBridge.Core.Potentials.ViSNet.Training;
 
 namespace PluginBridge.Exports;
 
@@ -188,5 +190,60 @@ internal sealed class WorkspaceHandle : HandleTarget
     {
         if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
             throw Guard.Invalid("The pb_workspace is in use by another thread; make one workspace a thread.");
+    }
+}
+
+/// <summary>What a <c>pb_trainer</c> stands for.</summary>
+internal sealed class TrainerHandle : HandleTarget
+{
+    private readonly ViSNetTrainer _trainer;
+    private readonly Utf8String[] _names;
+    private int _busy;
+
+    internal TrainerHandle(ViSNetPotential model, int threads, bool doublePrecision) : base(HandleKind.Trainer)
+    {
+        _trainer = new ViSNetTrainer(model, threads, doublePrecision);
+        _names = [.. _trainer.Tensors.Select(tensor => new Utf8String(tensor.Name))];
+    }
+
+    internal int ParameterCount => _trainer.ParameterCount;
+
+    internal int TensorCount => _names.Length;
+
+    internal unsafe PbTensorInfo Describe(long index)
+    {
+        if (index < 0 || index >= _names.Length)
+            throw Guard.Invalid($"Tensor index {index} is outside 0..{_names.Length - 1}.");
+        ViSNetTensor tensor = _trainer.Tensors[(int)index];
+        return new PbTensorInfo
+        {
+            Name = _names[index].Pointer,
+            Offset = tensor.Offset,
+            Rows = tensor.Rows,
+            Columns = tensor.Columns,
+        };
+    }
+
+    /// <summary>Lets one caller at a time use the trainer.</summary>
+    internal void Use(Action<ViSNetTrainer> call)
+    {
+        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+            throw Guard.Invalid("The pb_trainer is in use by another thread; make one trainer a thread.");
+        try
+        {
+            call(_trainer);
+        }
+        finally
+        {
+            Volatile.Write(ref _busy, 0);
+        }
+    }
+
+    public override void Dispose()
+    {
+        // Not entered: a trainer freed during its own call is left to the garbage collector.
+        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+            throw Guard.Invalid("The pb_trainer was freed while another thread uses it.");
+        _trainer.Dispose();
     }
 }

@@ -119,3 +119,35 @@ public unsafe struct PbEvaluationOptions
     internal double* EnvironmentCharges;
     internal double* EnvironmentForces;
 }
+
+/// <summary><c>pb_trainer_options</c>, field by field.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public struct PbTrainerOptions
+{
+    internal nuint StructSize;
+    internal int Threads;
+    internal int DoublePrecision;
+}
+
+/// <summary><c>pb_tensor_info</c>, field by field.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct PbTensorInfo
+{
+    internal nuint StructSize;
+    internal byte* Name;
+    internal long Offset;
+    internal long Rows;
+    internal long Columns;
+}
+
+/// <summary><c>pb_frame_batch</c>, field by field.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct PbFrameBatch
+{
+    internal nuint StructSize;
+    internal long FrameCount;
+    internal int* AtomCounts;
+    internal int* Charges;
+    internal int* AtomicNumbers;
+    internal double* Positions;
+}

@@ -15,6 +15,9 @@ public sealed class LayoutTests
     [TestCase(typeof(pb_fragment_info))]
     [TestCase(typeof(pb_workspace_options))]
     [TestCase(typeof(pb_evaluation_options))]
+    [TestCase(typeof(pb_trainer_options))]
+    [TestCase(typeof(pb_tensor_info))]
+    [TestCase(typeof(pb_frame_batch))]
     public void Sizes_and_offsets_are_those_of_C(Type type)
     {
         string[] lines = File.ReadAllLines(Path.Combine(BuiltLibrary.Root, "bindings", "generator", "pluginbridge.abi"));

@@ -17,6 +17,9 @@ internal struct pb_system;
 /// <summary>Opaque: what pb_workspace* points to.</summary>
 internal struct pb_workspace;
 
+/// <summary>Opaque: what pb_trainer* points to.</summary>
+internal struct pb_trainer;
+
 /// <summary>Outcome of a call.</summary>
 internal enum pb_status
 {
@@ -329,6 +332,60 @@ internal unsafe struct pb_evaluation_options
     public double* environment_forces;
 }
 
+/// <summary>Numerical options of a trainer.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct pb_trainer_options
+{
+    public nuint struct_size;
+
+    /// <summary>Threads that a call uses; 0: one. Weight gradients depend on it by rounding, nothing else
+    /// does; with the same number results are the same to the last bit.</summary>
+    public int threads;
+
+    /// <summary>1: double precision (for tests), 0: single</summary>
+    public int double_precision;
+}
+
+/// <summary>A trained tensor; filled by pb_trainer_get_tensor.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct pb_tensor_info
+{
+    public nuint struct_size;
+
+    /// <summary>Name in the model file</summary>
+    public byte* name;
+
+    /// <summary>First element in the flat arrays</summary>
+    public long offset;
+
+    /// <summary>Outputs; elements of a vector</summary>
+    public long rows;
+
+    /// <summary>Inputs: row-major [rows][columns]; 0 for a vector</summary>
+    public long columns;
+}
+
+/// <summary>Geometries of molecules, any in any order, one after the other.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct pb_frame_batch
+{
+    public nuint struct_size;
+
+    public long frame_count;
+
+    /// <summary>Atoms of each frame [frame_count]</summary>
+    public int* atom_counts;
+
+    /// <summary>(optional) Total charge of each frame, e [frame_count]; NULL: all neutral</summary>
+    public int* charges;
+
+    /// <summary>Atoms of all frames [sum of atom_counts]</summary>
+    public int* atomic_numbers;
+
+    /// <summary>[sum of atom_counts][3] nm</summary>
+    public double* positions;
+}
+
 /// <summary>The functions of pluginbridge.h, one to one.</summary>
 internal static unsafe partial class NativeMethods
 {
@@ -355,8 +412,8 @@ internal static unsafe partial class NativeMethods
     internal static partial byte* pb_instruction_set();
 
     /// <summary>1 if the library has a feature, else 0.</summary>
-    /// <param name="feature">"box", "virial", "float64", "visnet", "gfn2-xtb" (libxtb found),
-    /// "host-terms"</param>
+    /// <param name="feature">"box", "virial", "float64", "visnet", "gfn2-xtb" (libxtb found), "host-terms",
+    /// "training"</param>
     [LibraryImport(LibraryName)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int pb_has_feature(byte* feature);
@@ -473,4 +530,70 @@ internal static unsafe partial class NativeMethods
     internal static partial pb_status pb_evaluate(
         pb_workspace* workspace, double* positions, pb_evaluation_options* options, double* energy,
         double* forces, double* virial);
+
+    /// <summary>Creates a trainer with a model's weights.</summary>
+    /// <param name="model">a network; PB_UNSUPPORTED for other potentials</param>
+    /// <param name="options">(optional)</param>
+    /// <param name="trainer">the new handle</param>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial pb_status pb_trainer_create(
+        pb_model* model, pb_trainer_options* options, pb_trainer** trainer);
+
+    /// <summary>Frees a trainer.</summary>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial void pb_trainer_free(pb_trainer* trainer);
+
+    /// <summary>Length of the flat arrays of weights and weight gradients; -1 for NULL.</summary>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial long pb_trainer_parameter_count(pb_trainer* trainer);
+
+    /// <summary>Number of trained tensors, which lie one after the other in the flat arrays, in the model
+    /// file's order; -1 for NULL. The model file's rbf.means and rbf.betas are not trained and not among
+    /// them.</summary>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial long pb_trainer_tensor_count(pb_trainer* trainer);
+
+    /// <summary>Describes a trained tensor.</summary>
+    /// <param name="index">0 .. pb_trainer_tensor_count - 1</param>
+    /// <param name="info">struct_size set by the caller</param>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial pb_status pb_trainer_get_tensor(
+        pb_trainer* trainer, long index, pb_tensor_info* info);
+
+    /// <summary>Takes new weights.</summary>
+    /// <param name="weights">[count]</param>
+    /// <param name="count">pb_trainer_parameter_count</param>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial pb_status pb_trainer_set_weights(pb_trainer* trainer, float* weights, long count);
+
+    /// <summary>Copies the weights out.</summary>
+    /// <param name="weights">[count]</param>
+    /// <param name="count">pb_trainer_parameter_count</param>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial pb_status pb_trainer_get_weights(pb_trainer* trainer, float* weights, long count);
+
+    /// <summary>Energies, the model's reference energies included, and their gradients.</summary>
+    /// <param name="energies">(optional) [frame_count] kJ/mol</param>
+    /// <param name="gradients">(optional) dE/dr [sum of atom_counts][3] kJ/mol/nm</param>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial pb_status pb_trainer_energies(
+        pb_trainer* trainer, pb_frame_batch* batch, double* energies, double* gradients);
+
+    /// <summary>sum over frames seed_f * dE_f/d(weights).</summary>
+    /// <param name="seeds">[frame_count]</param>
+    /// <param name="gradient">[count] kJ/mol, overwritten; zero for weights that do not act on the
+    /// energy</param>
+    /// <param name="count">pb_trainer_parameter_count</param>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial pb_status pb_trainer_weight_gradient(
+        pb_trainer* trainer, pb_frame_batch* batch, double* seeds, double* gradient, long count);
 }
