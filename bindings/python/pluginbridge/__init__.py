@@ -13,10 +13,11 @@ from .evaluator import Evaluation, Evaluator, energy
 from .library import hasFeature, instructionSet, loadOpenMMPlugin, models, version
 from .potential import FragmentPotential
 from .region import proteinAtoms
+from .trainer import FrameBatch, Trainer
 
 __all__ = [
     "CalculationFailedError", "Evaluation", "Evaluator", "ForceFieldMismatchError", "Fragment", "FragmentPotential",
-    "InternalError", "InvalidArgumentError", "MissingLibraryError", "Model", "ModelFileError", "PluginBridgeError",
-    "TopologyError", "UnsupportedError", "energy", "hasFeature", "instructionSet", "loadOpenMMPlugin", "models",
-    "proteinAtoms", "version",
+    "FrameBatch", "InternalError", "InvalidArgumentError", "MissingLibraryError", "Model", "ModelFileError",
+    "PluginBridgeError", "TopologyError", "Trainer", "UnsupportedError", "energy", "hasFeature", "instructionSet",
+    "loadOpenMMPlugin", "models", "proteinAtoms", "version",
 ]

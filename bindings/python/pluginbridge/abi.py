@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_void_p
 
 ABI_VERSION = 1
 CHARGE_FROM_TEMPLATES = -2**31
@@ -12,6 +12,7 @@ QUANTITIES = {"correction": 0, "total": 1}
 
 _int32s = POINTER(c_int32)
 _doubles = POINTER(c_double)
+_floats = POINTER(c_float)
 _strings = POINTER(c_char_p)
 
 
@@ -77,6 +78,20 @@ class EvaluationOptions(_Sized):
                 ("environment_charges", _doubles), ("environment_forces", _doubles)]
 
 
+class TrainerOptions(_Sized):
+    _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("double_precision", c_int32)]
+
+
+class TensorInfo(_Sized):
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("offset", c_int64), ("rows", c_int64),
+                ("columns", c_int64)]
+
+
+class FrameBatch(_Sized):
+    _fields_ = [("struct_size", c_size_t), ("frame_count", c_int64), ("atom_counts", _int32s), ("charges", _int32s),
+                ("atomic_numbers", _int32s), ("positions", _doubles)]
+
+
 # function: (result, argument types)
 PROTOTYPES = {
     "pb_version": (c_char_p, []),
@@ -98,6 +113,15 @@ PROTOTYPES = {
     "pb_workspace_create": (c_int32, [c_void_p, POINTER(WorkspaceOptions), POINTER(c_void_p)]),
     "pb_workspace_free": (None, [c_void_p]),
     "pb_evaluate": (c_int32, [c_void_p, _doubles, POINTER(EvaluationOptions), _doubles, _doubles, _doubles]),
+    "pb_trainer_create": (c_int32, [c_void_p, POINTER(TrainerOptions), POINTER(c_void_p)]),
+    "pb_trainer_free": (None, [c_void_p]),
+    "pb_trainer_parameter_count": (c_int64, [c_void_p]),
+    "pb_trainer_tensor_count": (c_int64, [c_void_p]),
+    "pb_trainer_get_tensor": (c_int32, [c_void_p, c_int64, POINTER(TensorInfo)]),
+    "pb_trainer_set_weights": (c_int32, [c_void_p, _floats, c_int64]),
+    "pb_trainer_get_weights": (c_int32, [c_void_p, _floats, c_int64]),
+    "pb_trainer_energies": (c_int32, [c_void_p, POINTER(FrameBatch), _doubles, _doubles]),
+    "pb_trainer_weight_gradient": (c_int32, [c_void_p, POINTER(FrameBatch), _doubles, _doubles, c_int64]),
 }
 
 
@@ -117,6 +141,11 @@ def int32s(array):
 def doubles(array):
     """Pointer to a C-contiguous float64 array, NULL for None."""
     return None if array is None else array.ctypes.data_as(_doubles)
+
+
+def floats(array):
+    """Pointer to a C-contiguous float32 array."""
+    return array.ctypes.data_as(_floats)
 
 
 def strings(values):
