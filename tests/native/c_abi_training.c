@@ -52,7 +52,7 @@ static void test_gradient(pb_trainer* trainer) {
         square += gradient[i] * gradient[i];
     CHECK(square > 0 && isfinite(square));
     for (int side = 0; side < 2; side++) {
-        const double step = (side == 0 ? 1e-3 : -1e-3) / sqrt(square);
+        const double step = (side == 0 ? 1e-4 : -1e-4) / sqrt(square);
         for (int64_t i = 0; i < count; i++) {
             moved[i] = (float)(weights[i] + step * gradient[i]);
             /* what the step is after rounding */
