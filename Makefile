@@ -33,7 +33,7 @@ bench: build
 	    --json $(BUILD)/bench/force_call.json
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/openmm_overhead.py --json $(BUILD)/bench/openmm_overhead.json
 
-# Energy conservation: 100 ps NVE of a capped alanine against a plain ff14SB control, three seeds (hours).
+# Energy conservation: 100 ps NVE of a capped alanine against a plain ff14SB control, three seeds (a quarter of an hour).
 nve: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py
 

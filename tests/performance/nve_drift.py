@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Does the total energy of capped alanine in vacuo stay where it is? Verlet, no thermostat, no constraints.
 
-    PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py                # 100 ps, three seeds; hours
+    PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py                # 100 ps, three seeds
     PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py --ps 5 --seeds 1
 
 For each seed: the network in double and in single precision, and plain ff14SB as control, from the same start. Reported
@@ -11,14 +11,20 @@ energy, since Verlet is of second order.
 """
 import argparse
 import json
+import multiprocessing
+import os
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import openmm
 from openmm import app, unit
+from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
+CONTROL = "ff14SB (control)"
+KINDS = ("double", "single", CONTROL)
 KT = 300 * unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
 
 
@@ -35,7 +41,7 @@ def thermalised(system, positions, seed, picoseconds=2.0):
     return state.getPositions(), state.getVelocities()
 
 
-def run(system, start, femtoseconds, picoseconds, every=10, progress=None):
+def run(system, start, femtoseconds, picoseconds, every=10):
     """Total energy (kJ/mol) at times (ps) along an NVE run."""
     context = openmm.Context(system, openmm.VerletIntegrator(femtoseconds / 1000),
                              openmm.Platform.getPlatformByName("Reference"))
@@ -47,8 +53,6 @@ def run(system, start, femtoseconds, picoseconds, every=10, progress=None):
         state = context.getState(getEnergy=True)
         times.append(state.getTime()._value)
         energies.append((state.getPotentialEnergy() + state.getKineticEnergy())._value)
-        if progress:
-            progress()
     return np.array(times), np.array(energies)
 
 
@@ -68,48 +72,55 @@ def systems(pb, topology, model, scheme):
     return {
         f"{model} double": pb.FragmentPotential(model, scheme, "double").createSystem(topology, removeCMMotion=False),
         f"{model} single": pb.FragmentPotential(model, scheme, "single").createSystem(topology, removeCMMotion=False),
-        "ff14SB (control)": app.ForceField("amber14/protein.ff14SB.xml").createSystem(topology, removeCMMotion=False),
+        CONTROL: app.ForceField("amber14/protein.ff14SB.xml").createSystem(topology, removeCMMotion=False),
     }
 
 
-def main():
+def measure(task):
+    """One System from one start: drift and fluctuation of a long run, and how the fluctuation falls with the step."""
     import pluginbridge
-    from tqdm import tqdm
 
+    options, kind, seed = task
+    pdb = app.PDBFile(options.pdb)
+    compared = systems(pluginbridge, pdb.topology, options.model, options.scheme)
+    start = thermalised(compared[CONTROL], pdb.positions, seed)
+    name = CONTROL if kind == CONTROL else f"{options.model} {kind}"
+    system, atoms = compared[name], pdb.topology.getNumAtoms()
+    begin = time.time()
+    summary = summarize(*run(system, start, options.dt, options.ps), atoms)
+    milliseconds = (time.time() - begin) / (options.ps * 1000 / options.dt) * 1000
+    # the fluctuation at both steps over the same stretch of time
+    stretch = min(options.ps, 5.0)
+    coarse, fine = (summarize(*run(system, start, dt, stretch, every), atoms)["fluctuation"]
+                    for dt, every in ((options.dt, 5), (options.dt / 2, 10)))
+    return summary | dict(system=name, seed=seed, ratio=coarse / fine, fluctuationHalfStep=fine, msPerStep=milliseconds)
+
+
+def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="visnet-gfn2")
     parser.add_argument("--scheme", default="whole")
     parser.add_argument("--ps", type=float, default=100)
     parser.add_argument("--dt", type=float, default=0.5, help="fs")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs side by side")
     parser.add_argument("--pdb", default=str(HERE.parent / "python" / "structures" / "capped_alanine.pdb"))
     parser.add_argument("--json", help="file for the results")
     options = parser.parse_args()
 
-    pdb = app.PDBFile(options.pdb)
-    atoms = pdb.topology.getNumAtoms()
-    compared = systems(pluginbridge, pdb.topology, options.model, options.scheme)
+    atoms = app.PDBFile(options.pdb).topology.getNumAtoms()
     results = []
     print(f"{options.ps:g} ps NVE at {options.dt:g} fs, {atoms} atoms, scheme {options.scheme}")
     print(f"{'':26}{'seed':>5} {'drift, kJ/mol/ps/atom':>26} {'kT/ns/atom':>11} {'fluctuation, kJ/mol':>20} "
           f"{'at dt/2':>8} {'ratio':>6} {'ms/step':>8}")
-    for seed in range(1, options.seeds + 1):
-        start = thermalised(compared["ff14SB (control)"], pdb.positions, seed)
-        for name, system in compared.items():
-            steps = round(options.ps * 1000 / options.dt)
-            with tqdm(total=steps, leave=False, desc=f"{name}, seed {seed}") as bar:
-                begin = time.time()
-                summary = summarize(*run(system, start, options.dt, options.ps, progress=lambda: bar.update(10)), atoms)
-                milliseconds = (time.time() - begin) / steps * 1000
-            # the fluctuation at both steps over the same stretch of time
-            stretch = min(options.ps, 5.0)
-            coarse, fine = (summarize(*run(system, start, dt, stretch, every), atoms)["fluctuation"]
-                            for dt, every in ((options.dt, 5), (options.dt / 2, 10)))
-            summary.update(system=name, seed=seed, ratio=coarse / fine, fluctuationHalfStep=fine, msPerStep=milliseconds)
-            results.append(summary)
-            print(f"{name:26}{seed:5d} {summary['drift']:14.2e} +- {summary['driftError']:8.1e} "
-                  f"{summary['drift_kT_per_ns']:11.2e} {summary['fluctuation']:20.4f} {fine:8.4f} "
-                  f"{summary['ratio']:6.2f} {milliseconds:8.2f}", flush=True)
+    tasks = [(options, kind, seed) for kind in KINDS for seed in range(1, options.seeds + 1)]
+    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        for r in tqdm(pool.imap_unordered(measure, tasks), total=len(tasks), desc="runs", leave=False):
+            results.append(r)
+            tqdm.write(f"{r['system']:26}{r['seed']:5d} {r['drift']:14.2e} +- {r['driftError']:8.1e} "
+                       f"{r['drift_kT_per_ns']:11.2e} {r['fluctuation']:20.4f} {r['fluctuationHalfStep']:8.4f} "
+                       f"{r['ratio']:6.2f} {r['msPerStep']:8.2f}")
+            sys.stdout.flush()
     if options.json:
         Path(options.json).write_text(json.dumps(dict(options=vars(options), results=results), indent=1))
 
