@@ -44,12 +44,13 @@ class Errors:
         self.values["frames"].append(np.ones(len(energy_error)))
 
     def summary(self) -> dict[str, float]:
-        """MAE and RMSE of every quantity."""
+        """MAE, RMSE and largest error of every quantity."""
         result: dict[str, float] = {"frames": int(sum(map(len, self.values["frames"])))}
         for key, parts in self.values.items():
             if key != "frames":
                 x = np.concatenate(parts)
                 result[f"{key}_mae"], result[f"{key}_rmse"] = float(abs(x).mean()), float(np.sqrt((x * x).mean()))
+                result[f"{key}_max"] = float(abs(x).max())
         return result
 
 
