@@ -5,7 +5,7 @@ BUILD  := build
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: all deps build demo test test-fast bench nve format clean
+.PHONY: all deps build demo test test-fast bench accuracy nve format clean
 
 all: build
 
@@ -32,6 +32,12 @@ bench: build
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=$(BUILD)/python:training $(PYTHON) tests/performance/force_call.py \
 	    --json $(BUILD)/bench/force_call.json
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/openmm_overhead.py --json $(BUILD)/bench/openmm_overhead.json
+
+# Errors of schemes and networks against whole-protein GFN2-xTB, for every PDB file of a folder.
+STRUCTURES ?= ../shared/data/proteins
+FRAMES ?= 20
+accuracy: build
+	$(PYTHON) tests/accuracy/whole_protein.py $(STRUCTURES) --frames $(FRAMES)
 
 # Energy conservation: 100 ps NVE of a capped alanine against a plain ff14SB control, three seeds (a quarter of an hour).
 nve: build

@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+"""How far are fragment schemes and networks from the whole protein at the same theory?
+
+    make accuracy STRUCTURES=folder FRAMES=20
+
+For each PDB file of the folder: frames at 300 K, whole-protein GFN2-xTB as the reference, and against it ff14SB, every
+scheme with exact (GFN2-xTB) fragments and every scheme with the network, all through the command line program.
+Writes summary.json (kcal/mol/angstrom; kcal/mol per atom, each structure's mean error over its frames removed), table.md
+and a plot; frames and references are kept, so an interrupted run goes on where it stopped.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import frames as sampled
+import numpy as np
+from tqdm import tqdm
+
+KCAL = 4.184
+SCHEMES = ("whole", "dipeptide", "window2", "window3")
+PROGRAM = sampled.ROOT / "build" / "bin" / "pluginbridge"
+
+
+class Failure(RuntimeError):
+    """The program refused a frame; the text is its message."""
+
+
+def evaluate(pdb: Path, model: str, scheme: str) -> tuple[float, np.ndarray]:
+    """Energy (kcal/mol) and forces [N, 3] (kcal/mol/angstrom) by the program."""
+    result = subprocess.run([PROGRAM, "energy", pdb, "--model", model, "--scheme", scheme, "--forces", "--json"],
+                            text=True, capture_output=True)
+    if result.returncode:
+        raise Failure(result.stderr.strip())
+    found = json.loads(result.stdout)
+    return found["energy"] / KCAL, np.array(found["forces"]) / (10 * KCAL)
+
+
+class Errors:
+    """Errors of one method over the frames of a structure."""
+
+    def __init__(self, structure: sampled.Structure):
+        self.structure, self.energies, self.forces, self.failed = structure, [], [], []
+
+    def add(self, frame: sampled.Frame, model: str, scheme: str) -> None:
+        """One more frame."""
+        try:
+            energy, forces = evaluate(frame.pdb, model, scheme)
+        except Failure as failure:
+            self.failed.append(f"{frame.pdb.stem}: {failure}")
+            return
+        self.energies.append(energy - frame.energy)
+        self.forces.append(forces - frame.forces)
+
+    def summary(self) -> dict:
+        """Mean absolute, root mean square and largest force error, energy error an atom, and force errors in parts."""
+        if not self.forces:
+            return {"frames": 0, "failed": self.failed}
+        energies, forces = np.array(self.energies), np.array(self.forces)
+        relative = (energies - energies.mean()) / len(self.structure.numbers)
+        return {"frames": len(energies), "failed": self.failed,
+                "force_mae": float(abs(forces).mean()), "force_rmse": float(np.sqrt((forces**2).mean())),
+                "force_max": float(abs(forces).max()),
+                "force_mae_of_frames": [float(x) for x in abs(forces).mean((1, 2))],
+                "energy_mae_per_atom": float(abs(relative).mean()), "energy_rmse_per_atom": float(relative.std()),
+                "force_mae_by_element": self._parts(abs(forces), self.structure.elements),
+                "force_mae_by_residue": self._parts(abs(forces), self.structure.residues)}
+
+    @staticmethod
+    def _parts(errors: np.ndarray, labels: list[str]) -> dict[str, float]:
+        members = defaultdict(list)
+        for atom, label in enumerate(labels):
+            members[label].append(atom)
+        return {label: float(errors[:, atoms].mean()) for label, atoms in members.items()}
+
+
+def methods(network: str) -> list[tuple[str, str, str]]:
+    """(variant, scheme, model) of everything that is compared; exact `whole` is the reference itself."""
+    return ([("mm", "whole", "ff14sb")] + [("exact", scheme, "gfn2-xtb") for scheme in SCHEMES[1:]]
+            + [("network", scheme, network) for scheme in SCHEMES])
+
+
+def measure(structure: sampled.Structure, count: int, seed: int, network: str) -> dict:
+    """Everything about one structure."""
+    with tqdm(total=count, desc=f"{structure.name}: whole-protein GFN2-xTB", leave=False) as bar:
+        frames = structure.frames(count, seed, lambda _: bar.update())
+    report: dict = {"atoms": len(structure.numbers), "frames": len(frames), "exact": {}, "network": {}}
+    for variant, scheme, model in methods(network):
+        errors = Errors(structure)
+        for frame in tqdm(frames, desc=f"{structure.name}: {variant}, {scheme}", leave=False):
+            errors.add(frame, model, scheme)
+        if variant == "mm":
+            report["mm"] = errors.summary()
+        else:
+            report[variant][scheme] = errors.summary()
+    return report
+
+
+def table(report: dict) -> str:
+    """Markdown: a row a method, two columns a structure."""
+    names = list(report)
+    lines = ["| force MAE, kcal/mol/Å; energy MAE, kcal/mol/atom | " + " | ".join(
+        f"{name}, {report[name]['atoms']} atoms, {report[name]['frames']} frames" for name in names) + " |",
+        "|---" * (len(names) + 1) + "|"]
+    rows = [("ff14SB", lambda r: r["mm"])]
+    rows += [(f"exact fragments, `{s}`", lambda r, s=s: r["exact"][s]) for s in SCHEMES[1:]]
+    rows += [(f"network, `{s}`", lambda r, s=s: r["network"][s]) for s in SCHEMES]
+    for label, pick in rows:
+        cells = []
+        for name in names:
+            found = pick(report[name])
+            failed = f" ({len(found['failed'])} failed)" if found["failed"] else ""
+            cells.append(f"{found['force_mae']:.2f}; {found['energy_mae_per_atom']:.4f}{failed}" if found["frames"] else failed)
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def plot(report: dict, path: Path) -> None:
+    """Force errors of every frame, by method."""
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(report), figsize=(5 * len(report), 4), squeeze=False, sharey=True)
+    for axis, (name, found) in zip(axes[0], report.items()):
+        shown = {f"{variant}\n{scheme}": found[variant][scheme] for variant in ("exact", "network")
+                 for scheme in found[variant] if found[variant][scheme]["frames"]}
+        axis.boxplot([entry["force_mae_of_frames"] for entry in shown.values()], labels=list(shown))
+        axis.tick_params(axis="x", labelrotation=60)
+        axis.set(title=f"{name}, {found['atoms']} atoms", ylabel="force MAE (kcal/mol/Å)" if axis is axes[0][0] else None)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("structures", type=Path, help="folder of complete PDB files, or one file")
+    parser.add_argument("--frames", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--model", default="visnet-gfn2")
+    parser.add_argument("--out", type=Path, default=sampled.ROOT / "build" / "accuracy")
+    options = parser.parse_args()
+    sources = sorted(options.structures.glob("*.pdb")) if options.structures.is_dir() else [options.structures]
+    if not sources or not all(source.is_file() for source in sources):
+        parser.error(f"{options.structures} has no PDB files")
+    if options.frames < 2:
+        parser.error(f"--frames {options.frames}: two or more are needed, as the mean energy error is removed")
+    sampled.withUnlimitedStack()
+    report = {}
+    for source in sources:
+        structure = sampled.Structure(source, options.out / source.stem)
+        report[structure.name] = measure(structure, options.frames, options.seed, options.model)
+        (options.out / "summary.json").write_text(json.dumps(
+            {"units": {"force": "kcal/mol/angstrom", "energy": "kcal/mol"}, "model": options.model, "seed": options.seed,
+             "structures": report}, indent=1))
+        (options.out / "table.md").write_text(table(report))
+    plot(report, options.out / "force_errors.png")
+    print(table(report))
+    print(f"{options.out}: summary.json, table.md, force_errors.png")
+
+
+if __name__ == "__main__":
+    main()
