@@ -69,16 +69,20 @@ public static unsafe class Training
     });
 
     [UnmanagedCallersOnly(EntryPoint = "pb_trainer_weight_gradient", CallConvs = [typeof(CallConvCdecl)])]
-    public static int WeightGradient(nint trainer, PbFrameBatch* batch, double* seeds, double* gradient, long count) =>
+    public static int WeightGradient(nint trainer, PbFrameBatch* batch, double* seeds, double* weightGradient, long count,
+        double* energies, double* gradients) =>
         Guard.Invoke(() =>
         {
             TrainerHandle owner = HandleTable.Get<TrainerHandle>(trainer);
             PbFrameBatch given = Input.Read(batch, "pb_frame_batch");
-            CheckParameters(owner, gradient, count, "gradient");
+            CheckParameters(owner, weightGradient, count, "weight_gradient");
             owner.Use(t =>
             {
                 FrameBatch frames = Frames(given);
-                t.WeightGradient(frames, CountedArray.Read(seeds, frames.Frames, 1, "seeds"), new Span<double>(gradient, (int)count));
+                t.WeightGradient(frames, CountedArray.Read(seeds, frames.Frames, 1, "seeds"),
+                    new Span<double>(weightGradient, (int)count),
+                    new Span<double>(energies, energies == null ? 0 : frames.Frames),
+                    new Span<double>(gradients, gradients == null ? 0 : frames.Positions.Length));
             });
         });
 

@@ -377,7 +377,9 @@ PB_EXPORT pb_status pb_evaluate(pb_workspace* workspace, const double* positions
  * to the weights theta. A loss of energies E_f and forces F_f = -dE_f/dx needs no more: with w_f = dL/dE_f and
  * v_f = dL/dF_f,
  *   dL/dtheta = sum_f w_f dE_f/dtheta(x_f) - d/d(eps) sum_f dE_f/dtheta(x_f + eps v_f)  at eps = 0,
- * and a central difference of two calls of pb_trainer_weight_gradient gives the derivative.
+ * and a difference of two calls of pb_trainer_weight_gradient, at x + eps v and x - eps v, gives the derivative. (Or,
+ * to first order in eps, at x + eps v and x: if eps is chosen beforehand the latter, with seeds 1/eps, gives the
+ * energies and forces of the loss on the way.)
  */
 
 /** Numerical options of a trainer. */
@@ -455,12 +457,15 @@ PB_EXPORT pb_status pb_trainer_get_weights(const pb_trainer* trainer, float* wei
 PB_EXPORT pb_status pb_trainer_energies(pb_trainer* trainer, const pb_frame_batch* batch, double* energies,
                                         double* gradients);
 
-/** sum over frames seed_f * dE_f/d(weights).
- *  @param seeds     [frame_count]
- *  @param gradient  [count] kJ/mol, overwritten; zero for weights that do not act on the energy
- *  @param count     pb_trainer_parameter_count */
+/** sum over frames seed_f * dE_f/d(weights), and at little extra cost energies and gradients.
+ *  @param seeds            [frame_count]
+ *  @param weight_gradient  [count] kJ/mol, overwritten; zero for weights that do not act on the energy
+ *  @param count            pb_trainer_parameter_count
+ *  @param energies         (optional) as of pb_trainer_energies, without the seeds
+ *  @param gradients        (optional) likewise */
 PB_EXPORT pb_status pb_trainer_weight_gradient(pb_trainer* trainer, const pb_frame_batch* batch,
-                                               const double* seeds, double* gradient, int64_t count);
+                                               const double* seeds, double* weight_gradient, int64_t count,
+                                               double* energies, double* gradients);
 
 #ifdef __cplusplus
 }

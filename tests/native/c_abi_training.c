@@ -46,7 +46,7 @@ static void test_gradient(pb_trainer* trainer) {
     const double seeds[2] = {1, -0.5};
     const pb_frame_batch frames = batch();
     CHECK_OK(pb_trainer_get_weights(trainer, weights, count));
-    CHECK_OK(pb_trainer_weight_gradient(trainer, &frames, seeds, gradient, count));
+    CHECK_OK(pb_trainer_weight_gradient(trainer, &frames, seeds, gradient, count, NULL, NULL));
     double square = 0, sums[2], expected = 0;
     for (int64_t i = 0; i < count; i++)
         square += gradient[i] * gradient[i];
@@ -79,8 +79,8 @@ static void test_errors(pb_model* model, pb_trainer* trainer) {
     pb_trainer* none = NULL;
     CHECK_FAILS(pb_trainer_set_weights(trainer, few, 3), PB_INVALID_ARGUMENT, "count of weights is 3");
     CHECK_FAILS(pb_trainer_get_weights(trainer, NULL, 3), PB_INVALID_ARGUMENT, "weights is NULL");
-    CHECK_FAILS(pb_trainer_weight_gradient(trainer, &frames, seeds, energies, 2), PB_INVALID_ARGUMENT,
-                "count of gradient");
+    CHECK_FAILS(pb_trainer_weight_gradient(trainer, &frames, seeds, energies, 2, NULL, NULL),
+                PB_INVALID_ARGUMENT, "count of weight_gradient");
     CHECK_FAILS(pb_trainer_energies(trainer, NULL, energies, NULL), PB_INVALID_ARGUMENT,
                 "pb_frame_batch is NULL");
     CHECK_FAILS(pb_trainer_energies(NULL, &frames, energies, NULL), PB_INVALID_ARGUMENT,

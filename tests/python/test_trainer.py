@@ -92,6 +92,17 @@ def test_central_difference_is_the_double_backward(pb, small):
         assert largest_error(trainer, found, models.flat_gradient(trainer, net, loss)) < 1e-6
 
 
+def test_everything_at_once_is_the_same(pb, small):
+    batch = models.batch_of(pb, MOLECULES, CHARGES)
+    seeds = [1e4, 0.0, -1e-3, 2.0, 1.0]
+    with pb.Trainer(small, doublePrecision=True) as trainer:
+        energies, gradients, weights = trainer.evaluate(batch, seeds)
+        assert np.array_equal(weights, trainer.weightGradient(batch, seeds))
+        expected = trainer.energies(batch)
+        assert np.array_equal(energies, expected[0])
+        np.testing.assert_allclose(gradients, expected[1], rtol=1e-12, atol=1e-12 * abs(expected[1]).max())
+
+
 def test_new_weights_are_used(pb, small, tmp_path):
     other = models.save_random(tmp_path / "other.safetensors", Architecture(16, 3, 4, 8), seed=2)
     batch = models.batch_of(pb, MOLECULES, CHARGES)

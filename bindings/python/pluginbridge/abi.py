@@ -121,7 +121,8 @@ PROTOTYPES = {
     "pb_trainer_set_weights": (c_int32, [c_void_p, _floats, c_int64]),
     "pb_trainer_get_weights": (c_int32, [c_void_p, _floats, c_int64]),
     "pb_trainer_energies": (c_int32, [c_void_p, POINTER(FrameBatch), _doubles, _doubles]),
-    "pb_trainer_weight_gradient": (c_int32, [c_void_p, POINTER(FrameBatch), _doubles, _doubles, c_int64]),
+    "pb_trainer_weight_gradient": (c_int32, [c_void_p, POINTER(FrameBatch), _doubles, _doubles, c_int64, _doubles,
+                                             _doubles]),
 }
 
 

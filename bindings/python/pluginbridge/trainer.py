@@ -163,13 +163,27 @@ class Trainer:
         numpy.ndarray, shape (parameterCount,)
             kJ/mol (float64); zero for weights that do not act on the energy.
         """
-        seeds = np.ascontiguousarray(seeds, float)
-        if seeds.shape != (len(batch),):
-            raise InvalidArgumentError(f"seeds have shape {seeds.shape}, not ({len(batch)},)")
-        gradient = np.empty(self.parameterCount)
-        library.check(library.core().pb_trainer_weight_gradient(self.handle, ctypes.byref(batch.struct()), abi.doubles(seeds),
-                                                                abi.doubles(gradient), len(gradient)))
-        return gradient
+        return self._weightGradient(batch, seeds, None, None)
+
+    def evaluate(self, batch: FrameBatch, seeds) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What :meth:`energies` and :meth:`weightGradient` give, for little more than the latter costs.
+
+        Parameters
+        ----------
+        batch : FrameBatch
+        seeds : array, shape (frames,)
+
+        Returns
+        -------
+        energies : numpy.ndarray, shape (frames,)
+            kJ/mol, without the seeds; likewise
+        gradients : numpy.ndarray, shape (atoms, 3)
+            kJ/mol/nm
+        weightGradient : numpy.ndarray, shape (parameterCount,)
+            kJ/mol
+        """
+        energies, gradients = np.zeros(len(batch)), np.zeros_like(batch.positions)
+        return energies, gradients, self._weightGradient(batch, seeds, energies, gradients)
 
     def unflatten(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Views of a flat array by tensor name, in the tensors' shapes."""
@@ -189,6 +203,16 @@ class Trainer:
         if not self._finalizer.alive:
             raise InvalidArgumentError("the trainer is closed")
         return self._handle
+
+    def _weightGradient(self, batch: FrameBatch, seeds, energies, gradients) -> np.ndarray:
+        seeds = np.ascontiguousarray(seeds, float)
+        if seeds.shape != (len(batch),):
+            raise InvalidArgumentError(f"seeds have shape {seeds.shape}, not ({len(batch)},)")
+        found = np.empty(self.parameterCount)
+        library.check(library.core().pb_trainer_weight_gradient(
+            self.handle, ctypes.byref(batch.struct()), abi.doubles(seeds), abi.doubles(found), len(found),
+            abi.doubles(energies), abi.doubles(gradients)))
+        return found
 
     def _readTensors(self):
         core = library.core()

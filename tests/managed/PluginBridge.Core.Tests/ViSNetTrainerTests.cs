@@ -76,6 +76,27 @@ public class ViSNetTrainerTests
     }
 
     [Test]
+    public void WeightGradientsComeWithEnergiesAndGradients([Values] bool doublePrecision, [Values(1, 2)] int threads)
+    {
+        using var potential = ViSNetTestModel.Potential();
+        using var trainer = new ViSNetTrainer(potential, threads, doublePrecision);
+        var (numbers, x) = Frames();
+        double[] energies = new double[_atoms.Length], gradients = new double[x.Length], expected = new double[_atoms.Length],
+            expectedGradients = new double[x.Length], weights = new double[trainer.ParameterCount], both = new double[trainer.ParameterCount];
+        double[] seeds = [300, 0, -1e-3];
+        trainer.Energies(Batch(numbers, x), expected, expectedGradients);
+        trainer.WeightGradient(Batch(numbers, x), seeds, weights);
+        trainer.WeightGradient(Batch(numbers, x), seeds, both, energies, gradients);
+        double largest = expectedGradients.Max(Math.Abs);
+        Assert.Multiple(() =>
+        {
+            Assert.That(both, Is.EqualTo(weights));
+            Assert.That(energies, Is.EqualTo(expected));
+            Assert.That(gradients, Is.EqualTo(expectedGradients).Within((doublePrecision ? 1e-13 : 1e-5) * largest));
+        });
+    }
+
+    [Test]
     public void OtherRegisterWidthsGiveTheSame()
     {
         using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(20, 4, 2));
@@ -94,7 +115,7 @@ public class ViSNetTrainerTests
             var parameters = new ViSNetParameters(potential.Weights);
             using var engine = new TrainingEngine<double, V>(potential.Weights, 1);
             var gradient = new double[parameters.Count];
-            engine.WeightGradient(Batch(numbers, x), _seeds, parameters.Values(potential.Weights), gradient);
+            engine.Evaluate(Batch(numbers, x), default, default, _seeds, parameters.Values(potential.Weights), gradient);
             return gradient;
         }
     }

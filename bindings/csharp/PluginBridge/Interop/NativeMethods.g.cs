@@ -587,13 +587,17 @@ internal static unsafe partial class NativeMethods
     internal static partial pb_status pb_trainer_energies(
         pb_trainer* trainer, pb_frame_batch* batch, double* energies, double* gradients);
 
-    /// <summary>sum over frames seed_f * dE_f/d(weights).</summary>
+    /// <summary>sum over frames seed_f * dE_f/d(weights), and at little extra cost energies and
+    /// gradients.</summary>
     /// <param name="seeds">[frame_count]</param>
-    /// <param name="gradient">[count] kJ/mol, overwritten; zero for weights that do not act on the
+    /// <param name="weight_gradient">[count] kJ/mol, overwritten; zero for weights that do not act on the
     /// energy</param>
     /// <param name="count">pb_trainer_parameter_count</param>
+    /// <param name="energies">(optional) as of pb_trainer_energies, without the seeds</param>
+    /// <param name="gradients">(optional) likewise</param>
     [LibraryImport(LibraryName)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial pb_status pb_trainer_weight_gradient(
-        pb_trainer* trainer, pb_frame_batch* batch, double* seeds, double* gradient, long count);
+        pb_trainer* trainer, pb_frame_batch* batch, double* seeds, double* weight_gradient, long
+        count, double* energies, double* gradients);
 }

@@ -90,10 +90,9 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 PairFeaturesReverse(first, end, scratch);
                 break;
             default:
-                if (Training)
-                    AddPairGeometry(first, end);
-                else
-                    PairGeometryReverse(first, end, scratch);
+                AddNeighborEmbedding(first, end);
+                PairGeometryReverse(first, end, scratch);
+                AddRadial(first, end);
                 break;
         }
     }
@@ -118,8 +117,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 AtomEmbeddingReverse(first, end, scratch);
                 break;
             default:
-                if (!Training)
-                    SumGradients(first, end);
+                SumGradients(first, end);
                 break;
         }
     }

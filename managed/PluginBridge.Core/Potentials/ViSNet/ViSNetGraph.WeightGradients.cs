@@ -1,7 +1,7 @@
 namespace PluginBridge.Core.Potentials.ViSNet;
 
 // Gradients with respect to the weights, summed while the reverse pass runs: for each product Y = X·W + b of the forward
-// pass dW += Xᵀ·dY and db += Σ dY. X is kept (or made again) for this only where a sum is wanted.
+// pass dW += Xᵀ·dY and db += Σ dY. X is kept (or made again) only where a sum is wanted.
 internal sealed unsafe partial class ViSNetGraph<T, V>
 {
     private T* _sums;
@@ -9,15 +9,14 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
 
     private bool Training => _sums != null;
 
-    /// <summary>From now on reverse passes add seed·dE/dθ to a sum in the layout of a <see cref="WeightMap{T,V}"/>, instead of
-    /// giving gradients with respect to positions. Call it before <see cref="Load"/>; blocks must then run one after the
-    /// other.</summary>
-    /// <param name="sums">First element of the sum; null: no more weight gradients.</param>
-    /// <param name="seed">Factor of this molecule.</param>
+    /// <summary>From now on reverse passes begin with a seed in place of one, and add seed·dE/dθ to a sum in the layout of a
+    /// <see cref="WeightMap{T,V}"/>. Call it before <see cref="Load"/>; blocks must then run one after the other.</summary>
+    /// <param name="sums">First element of the sum; null: no weight gradients.</param>
+    /// <param name="seed">The molecule's seed; gradients with respect to positions have it as a factor.</param>
     public void SumWeightGradients(T* sums, T seed)
     {
         _sums = sums;
-        _seed = sums != null ? seed : T.One;
+        _seed = seed;
     }
 
     private void EnsureWeightInputs()
@@ -91,36 +90,37 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             AddRow(_sums + _net.AtomGradient + _types[i] * H, gx);
     }
 
-    /// <summary>Embeddings of neighbours and the projections of the radial functions. Self pairs have no part in the
-    /// neighbour sums, but one in f.</summary>
-    private void AddPairGeometry(int first, int end)
+    /// <summary>n_i = Σ_{j≠i} neighbor_embedding[t_j]·(Wd rbf + bd)·C: the embeddings of neighbours. Runs before
+    /// <see cref="PairGeometryReverse"/>, which overwrites Wd rbf + bd.</summary>
+    private void AddNeighborEmbedding(int first, int end)
     {
+        if (!Training)
+            return;
         int h = H;
-        T* sums = _sums + _net.NeighborGradient;
-        fixed (T* embedding = _net.NeighborEmbedding)
-            for (int p = first; p < end; p++)
+        for (int p = first; p < Math.Min(end, _realPairs); p++)
+        {
+            int i = _atomsOfPair.Pointer[2 * p], j = _atomsOfPair.Pointer[2 * p + 1];
+            T* w = _radial.Pointer + 2L * p * h, gi = _gn.Pointer + (long)i * h, gj = _gn.Pointer + (long)j * h;
+            T* si = _sums + _net.NeighborGradient + _types[i] * h, sj = _sums + _net.NeighborGradient + _types[j] * h;
+            V envelope = V.Splat(_envelope.Pointer[p]);
+            for (int c = 0; c < h; c += V.Count)
             {
-                T* w = _radial.Pointer + 2L * p * h;
-                if (p >= _realPairs)
-                {
-                    new Span<T>(w, h).Clear();
-                    continue;
-                }
-                int i = _atomsOfPair.Pointer[2 * p], j = _atomsOfPair.Pointer[2 * p + 1];
-                T* gi = _gn.Pointer + (long)i * h, gj = _gn.Pointer + (long)j * h;
-                T* ei = embedding + _types[i] * h, ej = embedding + _types[j] * h;
-                T* si = sums + _types[i] * h, sj = sums + _types[j] * h;
-                V envelope = V.Splat(_envelope.Pointer[p]);
-                for (int c = 0; c < h; c += V.Count)
-                {
-                    V weight = V.Load(w + c) * envelope, ni = V.Load(gi + c), nj = V.Load(gj + c);
-                    V g = V.MultiplyAdd(ni, V.Load(ej + c), nj * V.Load(ei + c));
-                    V.MultiplyAdd(ni, weight, V.Load(sj + c)).Store(sj + c);
-                    V.MultiplyAdd(nj, weight, V.Load(si + c)).Store(si + c);
-                    (g * envelope).Store(w + c);
-                }
+                V weight = V.Load(w + c) * envelope;
+                V.MultiplyAdd(V.Load(gi + c), weight, V.Load(sj + c)).Store(sj + c);
+                V.MultiplyAdd(V.Load(gj + c), weight, V.Load(si + c)).Store(si + c);
             }
-        AddMatrix(_net.Radial, _radialBasis.Pointer + (long)first * _net.B, _net.B, _radial.Pointer + 2L * first * h, 2 * h, end - first);
+        }
+    }
+
+    /// <summary>Projections of the radial functions, from the gradients that <see cref="PairGeometryReverse"/> and
+    /// <see cref="PairFeaturesReverse"/> have left. Self pairs have a part in f, none in the neighbour sums.</summary>
+    private void AddRadial(int first, int end)
+    {
+        if (!Training)
+            return;
+        for (int p = Math.Max(first, _realPairs); p < end; p++)
+            new Span<T>(_radial.Pointer + 2L * p * H, H).Clear();
+        AddMatrix(_net.Radial, _radialBasis.Pointer + (long)first * _net.B, _net.B, _radial.Pointer + 2L * first * H, 2 * H, end - first);
     }
 
     private void AddRow(T* sum, T* row)

@@ -74,26 +74,17 @@ internal sealed unsafe class WeightMap<T, V>(ViSNetParameters parameters)
         }
     }
 
-    /// <summary>Sums gradients in the arrays' layout over threads, in order, and takes them to their weights. Weights without
-    /// influence on the energy are left alone.</summary>
-    /// <param name="sums">First elements of the threads' sums.</param>
+    /// <summary>Takes gradients in the arrays' layout to their weights. Weights without influence on the energy are left
+    /// alone.</summary>
+    /// <param name="sums">First element.</param>
     /// <param name="factor">Factor to all of them.</param>
     /// <param name="gradient">Room for all weights and one element more.</param>
-    public void Collect(ReadOnlySpan<nint> sums, double factor, Span<double> gradient)
+    public void Scatter(T* sums, double factor, Span<double> gradient)
     {
         foreach (var (_, source, start) in _rows)
-            Scatter(sums, start, source, factor, gradient);
+            Scatter(sums + start, source, factor, gradient);
         foreach (var (matrix, _, source) in _matrices)
-            Scatter(sums, matrix.GradientOffset, source, factor, gradient);
-    }
-
-    /// <summary>An element of a gradient, summed over threads.</summary>
-    public static double Sum(ReadOnlySpan<nint> sums, int element)
-    {
-        double sum = 0;
-        foreach (nint thread in sums)
-            sum += double.CreateTruncating(((T*)thread)[element]);
-        return sum;
+            Scatter(sums + matrix.GradientOffset, source, factor, gradient);
     }
 
     private static void Gather(ReadOnlySpan<float> weights, int[] source, T[] destination)
@@ -102,10 +93,10 @@ internal sealed unsafe class WeightMap<T, V>(ViSNetParameters parameters)
             destination[i] = T.CreateTruncating(weights[source[i]]);
     }
 
-    private static void Scatter(ReadOnlySpan<nint> sums, int start, int[] source, double factor, Span<double> gradient)
+    private static void Scatter(T* sums, int[] source, double factor, Span<double> gradient)
     {
         for (int i = 0; i < source.Length; i++)
-            gradient[source[i]] = factor * Sum(sums, start + i);
+            gradient[source[i]] = factor * double.CreateTruncating(sums[i]);
     }
 
     private static void Transpose(T[] matrix, int rows, int columns, T[] turned)

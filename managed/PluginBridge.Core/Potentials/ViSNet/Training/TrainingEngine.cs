@@ -8,9 +8,9 @@ internal interface ITrainingEngine : IDisposable
     /// <summary>Takes new weights (and a zero).</summary>
     void SetWeights(ReadOnlySpan<float> weights);
 
-    void Energies(in FrameBatch batch, Span<double> energies, Span<double> gradients);
-
-    void WeightGradient(in FrameBatch batch, ReadOnlySpan<double> seeds, ReadOnlySpan<float> weights, Span<double> gradient);
+    /// <summary>Energies, gradients with respect to positions and Σ_f seed_f dE_f/dθ; what is empty is not wanted.</summary>
+    void Evaluate(in FrameBatch batch, Span<double> energies, Span<double> gradients, ReadOnlySpan<double> seeds,
+        ReadOnlySpan<float> weights, Span<double> weightGradient);
 }
 
 /// <inheritdoc cref="ITrainingEngine"/>
@@ -25,8 +25,7 @@ internal sealed unsafe class TrainingEngine<T, V> : ITrainingEngine
     private readonly WeightMap<T, V> _map;
     private readonly WorkerPool _pool;
     private readonly Lane[] _lanes;
-    private readonly nint[] _sums;
-    private readonly Action<int, int> _runEnergies, _runWeights;
+    private readonly Action<int, int> _run;
     private readonly double _cutoff, _energyFactor;
     private readonly double[] _flat, _atomRows;
     private readonly NativeBuffer<int> _types = new();
@@ -35,6 +34,7 @@ internal sealed unsafe class TrainingEngine<T, V> : ITrainingEngine
     private int[] _order = [], _lane = [], _firstAtom = [];
     private long[] _work = [];
     private int _frames;
+    private bool _wantsWeights;
     private double* _positions, _energies, _gradients, _seeds;
 
     public TrainingEngine(ViSNetWeights weights, int threads)
@@ -45,10 +45,8 @@ internal sealed unsafe class TrainingEngine<T, V> : ITrainingEngine
         _flat = new double[_map.Parameters.Count + 1];
         _atomRows = new double[_net.AtomEmbedding.Length];
         _lanes = [.. Enumerable.Range(0, threads).Select(_ => new Lane(_net))];
-        _sums = new nint[threads];
         _pool = new WorkerPool(threads);
-        _runEnergies = (lane, _) => RunEnergies(lane);
-        _runWeights = (lane, _) => RunWeights(lane);
+        _run = (lane, _) => RunLane(lane);
     }
 
     /// <summary>Buffers of frames that run one after the other.</summary>
@@ -69,41 +67,24 @@ internal sealed unsafe class TrainingEngine<T, V> : ITrainingEngine
 
     public void SetWeights(ReadOnlySpan<float> weights) => _net.SetWeights(_map, weights);
 
-    public void Energies(in FrameBatch batch, Span<double> energies, Span<double> gradients)
+    public void Evaluate(in FrameBatch batch, Span<double> energies, Span<double> gradients, ReadOnlySpan<double> seeds,
+        ReadOnlySpan<float> weights, Span<double> weightGradient)
     {
         Load(batch);
-        fixed (double* r = batch.Positions, e = energies, g = gradients)
+        fixed (double* r = batch.Positions, e = energies, g = gradients, s = seeds)
         {
             _positions = r;
             _energies = e;
             _gradients = g;
-            _pool.Run(_lanes.Length, _runEnergies);
-        }
-        for (int f = 0; f < _frames; f++)
-            energies[f] += ReferenceEnergy(f, batch.Charges.IsEmpty ? 0 : batch.Charges[f]);
-        // Buffers free themselves when unreachable; keep them until the last pointer is out of use.
-        GC.KeepAlive(this);
-    }
-
-    public void WeightGradient(in FrameBatch batch, ReadOnlySpan<double> seeds, ReadOnlySpan<float> weights, Span<double> gradient)
-    {
-        Load(batch);
-        fixed (double* r = batch.Positions, s = seeds)
-        {
-            _positions = r;
             _seeds = s;
-            _pool.Run(_lanes.Length, _runWeights);
+            _wantsWeights = !weightGradient.IsEmpty;
+            _pool.Run(_lanes.Length, _run);
         }
-        int used = 0;
-        foreach (var lane in _lanes)
-            if (lane.Work > 0)
-                _sums[used++] = (nint)lane.Sums.Pointer;
-        Array.Clear(_flat);
-        _map.Collect(_sums.AsSpan(0, used), _energyFactor, _flat);
-        for (int i = 0; i < _atomRows.Length; i++)
-            _atomRows[i] = _energyFactor * WeightMap<T, V>.Sum(_sums.AsSpan(0, used), _net.AtomGradient + i);
-        ElementEmbedding.Reverse(_map.Parameters, weights, _atomRows, _net.H, _flat);
-        _flat.AsSpan(0, gradient.Length).CopyTo(gradient);
+        for (int f = 0; f < energies.Length; f++)
+            energies[f] += ReferenceEnergy(f, batch.Charges.IsEmpty ? 0 : batch.Charges[f]);
+        if (_wantsWeights)
+            Collect(weights, weightGradient);
+        // Buffers free themselves when unreachable; keep them until the last pointer is out of use.
         GC.KeepAlive(this);
     }
 
@@ -160,51 +141,63 @@ internal sealed unsafe class TrainingEngine<T, V> : ITrainingEngine
         return _net.Header.EnergyUnit * energy;
     }
 
-    private void RunEnergies(int lane)
+    private void RunLane(int number)
     {
-        var graph = _lanes[lane].Graph;
-        graph.SumWeightGradients(null, T.One);
+        var lane = _lanes[number];
+        var graph = lane.Graph;
+        T* sums = null;
+        if (_wantsWeights)
+        {
+            sums = lane.Sums.Ensure(_map.GradientLength);
+            new Span<T>(sums, _map.GradientLength).Clear();
+        }
         for (int k = 0; k < _frames; k++)
         {
-            if (_lane[k] != lane)
+            if (_lane[k] != number)
                 continue;
             int frame = _order[k];
-            _energies[frame] = _energyFactor * Run(lane, frame, _gradients == null ? graph.EnergyStages : graph.Stages.Length);
+            T seed = sums != null ? T.CreateTruncating(_seeds[frame]) : T.Zero;
+            bool seeded = seed != T.Zero; // else the frame has no part in the sums
+            graph.SumWeightGradients(seeded ? sums : null, seeded ? seed : T.One);
+            double energy = Run(lane, frame, seeded || _gradients != null ? graph.Stages.Length : graph.EnergyStages);
+            if (_energies != null)
+                _energies[frame] = _energyFactor * energy;
             if (_gradients != null)
-                graph.Gradients(_energyFactor / Units.NanometrePerAngstrom, _gradients + 3L * _firstAtom[frame]);
-        }
-    }
-
-    private void RunWeights(int lane)
-    {
-        if (_lanes[lane].Work == 0)
-            return;
-        T* sums = _lanes[lane].Sums.Ensure(_map.GradientLength);
-        new Span<T>(sums, _map.GradientLength).Clear();
-        for (int k = 0; k < _frames; k++)
-        {
-            if (_lane[k] != lane)
-                continue;
-            _lanes[lane].Graph.SumWeightGradients(sums, T.CreateTruncating(_seeds[_order[k]]));
-            Run(lane, _order[k], _lanes[lane].Graph.Stages.Length);
+                graph.Gradients(_energyFactor / Units.NanometrePerAngstrom / (seeded ? double.CreateTruncating(seed) : 1),
+                    _gradients + 3L * _firstAtom[frame]);
         }
     }
 
     /// <summary>Runs the stages of a frame; returns the network's energy.</summary>
-    private double Run(int lane, int frame, int stages)
+    private double Run(Lane lane, int frame, int stages)
     {
-        var graph = _lanes[lane].Graph;
+        var graph = lane.Graph;
         graph.Load(_types.Pointer + _firstAtom[frame], _firstAtom[frame + 1] - _firstAtom[frame], _positions + 3L * _firstAtom[frame],
             PeriodicBox.Create(default, _cutoff), _cutoff, frame);
         for (int s = 0; s < stages; s++)
         {
             int blocks = graph.Blocks(graph.Stages[s]);
             for (int b = 0; b < blocks; b++)
-                graph.Run(graph.Stages[s], b, _lanes[lane].Scratch);
+                graph.Run(graph.Stages[s], b, lane.Scratch);
         }
         double energy = graph.Energy();
         return double.IsFinite(energy) ? energy : throw new PluginBridgeException(ErrorCode.Calculation,
             $"The network's energy of frame {frame} is not finite: its geometry is far outside what the model knows, or the weights have diverged.")
         { Molecule = frame };
+    }
+    /// <summary>Adds the lanes' sums in their order and takes them to the weights.</summary>
+    private void Collect(ReadOnlySpan<float> weights, Span<double> weightGradient)
+    {
+        T* sums = _lanes[0].Sums.Pointer;
+        foreach (var lane in _lanes.AsSpan(1))
+            if (lane.Work > 0)
+                for (int i = 0; i < _map.GradientLength; i += V.Count)
+                    (V.Load(sums + i) + V.Load(lane.Sums.Pointer + i)).Store(sums + i);
+        Array.Clear(_flat);
+        _map.Scatter(sums, _energyFactor, _flat);
+        for (int i = 0; i < _atomRows.Length; i++)
+            _atomRows[i] = _energyFactor * double.CreateTruncating(sums[_net.AtomGradient + i]);
+        ElementEmbedding.Reverse(_map.Parameters, weights, _atomRows, _net.H, _flat);
+        _flat.AsSpan(0, weightGradient.Length).CopyTo(weightGradient);
     }
 }

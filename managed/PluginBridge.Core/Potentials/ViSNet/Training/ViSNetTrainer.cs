@@ -6,8 +6,9 @@ namespace PluginBridge.Core.Potentials.ViSNet.Training;
 /// training. Not thread-safe.</summary>
 /// <remarks>
 /// That is all a loss L of energies E_f and forces F_f = −dE_f/dx needs. With w_f = ∂L/∂E_f and v_f = ∂L/∂F_f,
-/// dL/dθ = Σ_f w_f dE_f/dθ − d/dε [Σ_f dE_f/dθ (x_f + ε v_f)] at ε = 0, and the derivative along v is a central difference of
-/// two calls of <see cref="WeightGradient"/>.
+/// dL/dθ = Σ_f w_f dE_f/dθ − d/dε [Σ_f dE_f/dθ (x_f + ε v_f)] at ε = 0, and the derivative along v is a difference of two calls
+/// of <see cref="WeightGradient"/>, at x ± ε v. (Or, to first order in ε, at x + ε v and x: if ε is chosen beforehand the
+/// latter, with seeds 1/ε, gives the energies and forces of the loss on the way.)
 /// </remarks>
 public sealed class ViSNetTrainer : IDisposable
 {
@@ -73,16 +74,19 @@ public sealed class ViSNetTrainer : IDisposable
         FrameBatch.CheckLength(energies.Length, batch.Frames, "energies");
         if (!gradients.IsEmpty)
             FrameBatch.CheckLength(gradients.Length, batch.Positions.Length, "gradients");
-        _engine.Energies(batch, energies, gradients);
+        _engine.Evaluate(batch, energies, gradients, default, default, default);
     }
 
-    /// <summary>Σ_f seed_f dE_f/dθ.</summary>
+    /// <summary>Σ_f seed_f dE_f/dθ, and at little extra cost energies and gradients with respect to positions.</summary>
     /// <param name="batch">Frames.</param>
     /// <param name="seeds">One a frame.</param>
-    /// <param name="gradient">One a weight, kJ/mol in units of the weights; overwritten. Zero for weights that do not act on
-    /// the energy.</param>
+    /// <param name="weightGradient">One a weight, kJ/mol in units of the weights; overwritten. Zero for weights that do not
+    /// act on the energy.</param>
+    /// <param name="energies">As for <see cref="Energies"/>, without the seeds; empty: not wanted.</param>
+    /// <param name="gradients">Likewise.</param>
     /// <exception cref="PluginBridgeException">As for <see cref="Energies"/>.</exception>
-    public void WeightGradient(in FrameBatch batch, ReadOnlySpan<double> seeds, Span<double> gradient)
+    public void WeightGradient(in FrameBatch batch, ReadOnlySpan<double> seeds, Span<double> weightGradient,
+        Span<double> energies = default, Span<double> gradients = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         batch.Check();
@@ -90,8 +94,12 @@ public sealed class ViSNetTrainer : IDisposable
         for (int f = 0; f < seeds.Length; f++)
             if (!double.IsFinite(seeds[f]))
                 throw new PluginBridgeException(ErrorCode.InvalidArgument, $"The seed of frame {f} is not finite.");
-        FrameBatch.CheckLength(gradient.Length, ParameterCount, "weight gradients");
-        _engine.WeightGradient(batch, seeds, _weights, gradient);
+        FrameBatch.CheckLength(weightGradient.Length, ParameterCount, "weight gradients");
+        if (!energies.IsEmpty)
+            FrameBatch.CheckLength(energies.Length, batch.Frames, "energies");
+        if (!gradients.IsEmpty)
+            FrameBatch.CheckLength(gradients.Length, batch.Positions.Length, "gradients");
+        _engine.Evaluate(batch, energies, gradients, seeds, _weights, weightGradient);
     }
 
     /// <summary>Frees the buffers.</summary>
