@@ -11,7 +11,7 @@ static double energy_of(pb_workspace* workspace, const pb_evaluation_options* op
 }
 
 static void test_gradient(const char* name, int32_t scheme, int32_t quantity) {
-    const double step = 2e-5; /* nm */
+    const double step = 2e-6; /* nm */
     double forces[peptide_coordinate_count], largest = 0, net[3] = {0, 0, 0}, energy = NAN;
     pb_workspace* workspace = peptide_workspace(name, scheme, 1, 1);
     const pb_evaluation_options options = evaluation_options(quantity, NULL);
