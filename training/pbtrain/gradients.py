@@ -25,7 +25,7 @@ from .modelfile import save_model
 from .visnet import ViSNet
 
 KJ = 4.184  # kJ/mol in a kcal/mol
-STEP = 0.005  # angstrom: largest displacement of an atom in the central difference
+STEP = 0.0005  # angstrom: largest displacement of an atom in the central difference
 
 
 @dataclass(frozen=True)
