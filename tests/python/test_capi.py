@@ -78,7 +78,7 @@ def test_forces_are_the_gradient(pb, any_network, pentapeptide, scheme):
     evaluator = pb.Evaluator(pentapeptide.topology, any_network, scheme, precision="double")
     positions = pentapeptide.getPositions(asNumpy=True)._value
     atoms = np.random.default_rng(1).choice(len(positions), 12, replace=False)
-    numerical = hosts.numericalForces(lambda x: evaluator.evaluate(x).energy, positions, atoms, 1e-4)
+    numerical = hosts.numericalForces(lambda x: evaluator.evaluate(x).energy, positions, atoms, 2e-5)
     forces = evaluator.evaluate(positions).forces
     assert np.abs(forces[atoms] - numerical).max() < 1e-6 * np.abs(forces).max()
 
