@@ -65,7 +65,9 @@ public sealed class ViSNetPotential : IPotential
         ObjectDisposedException.ThrowIf(_disposed, this);
         for (int m = 0; m < molecules.Count; m++)
             Check(molecules[m], m);
-        return options.DoublePrecision ? CreateDouble(molecules, options.Threads) : CreateSingle(molecules, options.Threads);
+        return options.DoublePrecision
+            ? CreateDouble(molecules, options.Threads)
+            : new OverflowEvaluator(CreateSingle(molecules, options.Threads), () => CreateDouble(molecules, options.Threads));
     }
 
     /// <summary>Evaluators created before stay usable.</summary>

@@ -1,0 +1,40 @@
+namespace PluginBridge.Core.Potentials.ViSNet;
+
+/// <summary>Single precision, and double where a geometry is so far off that single overflows: a minimiser's trial steps
+/// push atoms into each other and have to come back with an energy, however large.</summary>
+internal sealed class OverflowEvaluator(IMoleculeEvaluator single, Func<IMoleculeEvaluator> createDouble) : IMoleculeEvaluator
+{
+    private IMoleculeEvaluator? _double;
+
+    /// <inheritdoc/>
+    public void Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> box, Span<double> energies, Span<double> gradients,
+        Span<double> strainGradients)
+    {
+        try
+        {
+            single.Evaluate(positions, box, energies, gradients, strainGradients);
+            if (AllFinite(gradients) && AllFinite(strainGradients))
+                return;
+        }
+        catch (PluginBridgeException error) when (error.Code == ErrorCode.Calculation)
+        {
+            // The same geometry fails again below unless the reason was the precision.
+        }
+        (_double ??= createDouble()).Evaluate(positions, box, energies, gradients, strainGradients);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        single.Dispose();
+        _double?.Dispose();
+    }
+
+    private static bool AllFinite(ReadOnlySpan<double> values)
+    {
+        double sum = 0;
+        foreach (double value in values)
+            sum += value - value; // 0, or NaN
+        return sum == 0;
+    }
+}
