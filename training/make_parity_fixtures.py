@@ -19,7 +19,7 @@ from pbtrain.visnet import Architecture, ViSNet
 
 ELEMENTS = [1, 6, 7, 8, 16]
 MODELS = {
-    "tiny": (Architecture(16, 2, 4, 8), "kcal/mol", "E_QM - E_MM", 1.0),
+    "tiny": (Architecture(16, 2, 4, 8, envelope_exponent=0, norm_floor=1e-8), "kcal/mol", "E_QM - E_MM", 1.0),
     "small": (Architecture(32, 3, 8, 16, cutoff=4.5, envelope_exponent=0, norm_floor=1e-8), "eV", "E_QM", 0.7),
     "odd": (Architecture(24, 1, 3, 5, cutoff=3.0, envelope_exponent=6, norm_floor=0.3), "hartree", "E_QM", 1.3),
 }
