@@ -139,14 +139,37 @@ internal sealed unsafe class FragmentArrays
     };
 }
 
+/// <summary>A target that one caller at a time may use.</summary>
+internal abstract class ExclusiveTarget(HandleKind kind, string name) : HandleTarget(kind)
+{
+    private int _busy;
+
+    protected void Enter()
+    {
+        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+            throw Guard.Invalid($"The pb_{name} is in use by another thread; make one {name} a thread.");
+    }
+
+    protected void Leave() => Volatile.Write(ref _busy, 0);
+
+    public sealed override void Dispose()
+    {
+        // Not entered: what is freed during its own call is left to the garbage collector.
+        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+            throw Guard.Invalid($"The pb_{name} was freed while another thread uses it.");
+        Release();
+    }
+
+    protected abstract void Release();
+}
+
 /// <summary>What a <c>pb_workspace</c> stands for.</summary>
-internal sealed class WorkspaceHandle : HandleTarget
+internal sealed class WorkspaceHandle : ExclusiveTarget
 {
     private readonly SharedPotential _potential;
     private readonly Workspace _workspace;
-    private int _busy;
 
-    internal WorkspaceHandle(SystemHandle system, EvaluationOptions options) : base(HandleKind.Workspace)
+    internal WorkspaceHandle(SystemHandle system, EvaluationOptions options) : base(HandleKind.Workspace, "workspace")
     {
         AtomCount = system.AtomCount;
         _potential = system.Potential.Share();
@@ -173,34 +196,24 @@ internal sealed class WorkspaceHandle : HandleTarget
         }
         finally
         {
-            Volatile.Write(ref _busy, 0);
+            Leave();
         }
     }
 
-    public override void Dispose()
+    protected override void Release()
     {
-        // Not entered: a workspace freed during its own evaluation is left to the garbage collector.
-        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
-            throw Guard.Invalid("The pb_workspace was freed while another thread evaluates with it.");
         _workspace.Dispose();
         _potential.Release();
-    }
-
-    private void Enter()
-    {
-        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
-            throw Guard.Invalid("The pb_workspace is in use by another thread; make one workspace a thread.");
     }
 }
 
 /// <summary>What a <c>pb_trainer</c> stands for.</summary>
-internal sealed class TrainerHandle : HandleTarget
+internal sealed class TrainerHandle : ExclusiveTarget
 {
     private readonly ViSNetTrainer _trainer;
     private readonly Utf8String[] _names;
-    private int _busy;
 
-    internal TrainerHandle(ViSNetPotential model, int threads, bool doublePrecision) : base(HandleKind.Trainer)
+    internal TrainerHandle(ViSNetPotential model, int threads, bool doublePrecision) : base(HandleKind.Trainer, "trainer")
     {
         _trainer = new ViSNetTrainer(model, threads, doublePrecision);
         _names = [.. _trainer.Tensors.Select(tensor => new Utf8String(tensor.Name))];
@@ -227,23 +240,16 @@ internal sealed class TrainerHandle : HandleTarget
     /// <summary>Lets one caller at a time use the trainer.</summary>
     internal void Use(Action<ViSNetTrainer> call)
     {
-        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
-            throw Guard.Invalid("The pb_trainer is in use by another thread; make one trainer a thread.");
+        Enter();
         try
         {
             call(_trainer);
         }
         finally
         {
-            Volatile.Write(ref _busy, 0);
+            Leave();
         }
     }
 
-    public override void Dispose()
-    {
-        // Not entered: a trainer freed during its own call is left to the garbage collector.
-        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
-            throw Guard.Invalid("The pb_trainer was freed while another thread uses it.");
-        _trainer.Dispose();
-    }
+    protected override void Release() => _trainer.Dispose();
 }
