@@ -32,7 +32,7 @@ def run(command, **options):
 
 
 def managed(fast):
-    """NUnit: passed, failed, skipped and the exit status."""
+    """NUnit: counts (passed, failed, skipped), the failed tests with their messages, and the exit status."""
     for old in RESULTS.glob("*.trx"):
         old.unlink()
     command = ["dotnet", "test", "PluginBridge.sln", "-c", "Release", "--artifacts-path", BUILD / "dotnet-tests",
@@ -40,25 +40,30 @@ def managed(fast):
     if fast:
         command += ["--filter", "TestCategory!=Slow"]
     status = run(command)
-    counts = [0, 0, 0]
+    counts, failures = [0, 0, 0], []
     for report in RESULTS.glob("*.trx"):
-        counters = ET.parse(report).getroot().find(".//{*}ResultSummary/{*}Counters").attrib
+        root = ET.parse(report).getroot()
+        counters = root.find(".//{*}ResultSummary/{*}Counters").attrib
         passed, total = int(counters["passed"]), int(counters["total"])
         failed = sum(int(counters[key]) for key in ("failed", "error", "timeout", "aborted"))
         counts = [counts[0] + passed, counts[1] + failed, counts[2] + total - passed - failed]
-    return counts, status
+        failures += [(test.get("testName"), test.findtext(".//{*}Message", ""))
+                     for test in root.iter("{*}UnitTestResult") if test.get("outcome") not in ("Passed", "NotExecuted")]
+    return counts, failures, status
 
 
 def junit(report):
-    """Counts of a JUnit report."""
+    """Counts of a JUnit report, and its failed tests."""
     if not report.exists():
-        return [0, 0, 0]
-    counts = [0, 0, 0]
-    for suite in ET.parse(report).getroot().iter("testsuite"):
+        return [0, 0, 0], []
+    root, counts = ET.parse(report).getroot(), [0, 0, 0]
+    for suite in root.iter("testsuite"):
         tests, skipped = int(suite.get("tests")), int(suite.get("skipped", 0)) + int(suite.get("disabled", 0))
         failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         counts = [counts[0] + tests - failed - skipped, counts[1] + failed, counts[2] + skipped]
-    return counts
+    failures = [(f"{case.get('classname')}.{case.get('name')}", bad.get("message") or "")
+                for case in root.iter("testcase") for bad in (*case.findall("failure"), *case.findall("error"))]
+    return counts, failures
 
 
 def native(fast):
@@ -67,7 +72,7 @@ def native(fast):
     report.unlink(missing_ok=True)
     command = ["ctest", "--test-dir", BUILD / "cmake", "--output-on-failure", "--output-junit", report]
     status = run(command + (["-LE", "slow"] if fast else []))
-    return junit(report), status
+    return *junit(report), status
 
 
 def python(fast):
@@ -76,7 +81,7 @@ def python(fast):
     report.unlink(missing_ok=True)
     command = [PYTHON, "-m", "pytest", "tests/python", "-q", "-rs", f"--junitxml={report}"]
     status = run(command + (["-m", "not slow"] if fast else []))
-    return junit(report), status
+    return *junit(report), status
 
 
 def main():
@@ -86,15 +91,18 @@ def main():
     arguments = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
 
-    total, sound = [0, 0, 0], True
+    total, failures, sound = [0, 0, 0], [], True
     for suite in (managed, native, python):
         if arguments.only in (None, suite.__name__):
-            counts, status = suite(arguments.fast)
+            counts, failed, status = suite(arguments.fast)
+            failures += failed
             print(f"{suite.__name__}: {counts[0]} passed, {counts[1]} failed, {counts[2]} skipped", flush=True)
             if status != 0 and counts[1] == 0:
                 print(f"{suite.__name__}: ended with status {status} without naming a failed test", flush=True)
             sound = sound and status == 0 and counts[0] > 0
             total = [a + b for a, b in zip(total, counts)]
+    for name, message in failures:  # again at the end, where a log is read
+        print(f"FAILED {name}\n    " + "\n    ".join(message.strip().splitlines()[:12]))
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped", flush=True)
     return 0 if sound and total[1] == 0 else 1
 
