@@ -1,4 +1,8 @@
-"""Reading shards: molecules with all their frames in memory, batches of frames of several molecules."""
+"""Reading shards: molecules with all their frames in memory, batches of frames of several molecules.
+
+What is learnt is the reference method less a base: ff14SB ("mm"), or the GFN2-xTB labels that DFT shards have as
+well ("gfn2").
+"""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -14,7 +18,10 @@ OUTLIER_FORCE = 200.0  # kcal/mol/angstrom, about 8 standard deviations of E_QM 
 
 @dataclass
 class Frames:
-    """All frames of one molecule: E [F] (float64) and F [F, N, 3] of E_QM - E_MM, kcal/mol and angstrom."""
+    """All frames of one molecule: E [F] (float64) and F [F, N, 3] of E_QM - E_base, kcal/mol and angstrom.
+
+    mm_energy, mm_forces: of the base.
+    """
 
     name: str
     kind: str
@@ -38,12 +45,19 @@ class Frames:
 
 @dataclass
 class DataSet:
-    """Molecules by name, from the shards of some directories; `add_new` reads those that have appeared since."""
+    """Molecules by name, from the shards of some directories; `add_new` reads those that have appeared since.
+
+    base: "mm" or "gfn2". Frames without its labels (ff14SB does not cover side-chain analogues) are left out and
+    counted in `without_base`. Shards of two reference methods do not mix: ValueError.
+    """
 
     directories: list[Path]
     split: str
+    base: str = "mm"
     molecules: dict[str, Frames] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    method: str = ""
+    without_base: int = 0
     outliers: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -58,6 +72,7 @@ class DataSet:
                 continue
             self.seen.add(path)
             with h5py.File(path) as file:
+                self._check_method(path, str(file.attrs["reference_method"]).split(",")[0])
                 for key, value in file.attrs.items():
                     if key.startswith("count_"):
                         self.counts[key[6:]] = self.counts.get(key[6:], 0) + int(value)
@@ -70,11 +85,22 @@ class DataSet:
     def frame_count(self) -> int:
         return sum(len(m) for m in self.molecules.values())
 
+    def _check_method(self, path: str, method: str) -> None:
+        """One reference method for all shards."""
+        self.method = self.method or method
+        if method != self.method:
+            raise ValueError(f"{path} has labels of {method}, the shards before it of {self.method}: their energies do not "
+                             "mix; give folders of one reference method")
+
     def _add(self, group: h5py.Group) -> None:
+        if f"e_{self.base}" not in group:
+            self.without_base += len(group["e_qm"])
+            return
+        e_base, f_base = group[f"e_{self.base}"][:], group[f"f_{self.base}"][:]
         frames = Frames(
             str(group.attrs["name"]), str(group.attrs["kind"]), group["numbers"][:], int(group.attrs["charge"]),
-            group["positions"][:], group["e_qm"][:] - group["e_mm"][:], group["f_qm"][:] - group["f_mm"][:],
-            group["e_mm"][:], group["f_mm"][:], group["perturbed"][:])
+            group["positions"][:], group["e_qm"][:] - e_base, group["f_qm"][:] - f_base, e_base, f_base,
+            group["perturbed"][:])
         keep = abs(frames.forces).max((1, 2)) < OUTLIER_FORCE
         self.outliers += int((~keep).sum())
         frames = frames.take(keep)
