@@ -6,7 +6,12 @@ namespace PluginBridge.Bindings.Tests;
 public sealed class HandleTests
 {
     [SetUp]
-    public void RequireLibrary() => BuiltLibrary.Require();
+    public void RequireLibrary()
+    {
+        BuiltLibrary.Require();
+        GC.Collect(); // handles that other tests left: they would be freed while these tests count
+        GC.WaitForPendingFinalizers();
+    }
 
     [Test]
     public void Every_handle_is_freed()
