@@ -242,7 +242,7 @@ def test_reader_takes_a_base_and_one_method(stand_in, tmp_path):
              plan_dft.DftSpec("residue", "train", (plan_dft.AMIDE,), 2, 5, 300.0))
     for k, spec in enumerate(specs):
         list(generate_dft.Shard(tmp_path / f"shard_dft_{k:05d}.h5", spec, PROVENANCE).label())
-    mm, gfn2 = DataSet([tmp_path], "train"), DataSet([tmp_path], "train", base="gfn2")
+    mm, gfn2 = DataSet([tmp_path], "train"), DataSet([tmp_path], "train", target="E_QM - E_GFN2")
     assert mm.add_new() == 2 and mm.without_base == 2 and set(mm.molecules) == {"ACE-NME"}
     assert gfn2.add_new() == 4 and gfn2.without_base == 0 and set(gfn2.molecules) == {"ACE-NME", "methane"}
     for frames in gfn2.molecules.values():

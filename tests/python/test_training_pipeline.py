@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -52,6 +53,33 @@ def test_an_epoch_visits_every_frame_once():
     chunks = epoch_chunks(molecules, 3, np.random.default_rng(0))
     for k, m in enumerate(molecules):
         assert sorted(i for owner, rows in chunks if owner == k for i in rows) == list(range(len(m)))
+
+
+def shard(path, *, split="train"):
+    """A shard with one molecule of two frames; the second has a force error beyond what is trained on."""
+    rng = np.random.default_rng(5)
+    stored = {f"f_{part}": rng.normal(size=(2, 3, 3)).astype(np.float32) for part in ("qm", "mm", "nb")}
+    stored["f_qm"][1, 0, 0] += 1000
+    stored |= {f"e_{part}": rng.normal(size=2) for part in ("qm", "mm", "nb")}
+    with h5py.File(path, "w") as file:
+        file.attrs["reference_method"] = "GFN2-xTB, vacuum"
+        group = file.create_group("molecule")
+        group.attrs.update(name="ACE-ALA-NME", kind="residue", charge=0, split=split)
+        for name, value in {**stored, "numbers": np.array([6, 1, 1]), "perturbed": np.zeros(2, bool),
+                            "positions": rng.normal(size=(2, 3, 3)).astype(np.float32)}.items():
+            group[name] = value
+    return stored
+
+
+@pytest.mark.parametrize("target, base", [("E_QM - E_MM", "mm"), ("E_QM - E_nb", "nb"), ("E_QM", None)])
+def test_targets_are_differences_of_what_is_stored(tmp_path, target, base):
+    stored = shard(tmp_path / "shard_00000.h5")
+    data = DataSet([tmp_path], "train", target)
+    assert data.add_new() == 1 and data.outliers == 1, "whatever the target, a frame beyond all bounds of ff14SB is left out"
+    frames, = data.molecules.values()
+    expected = [stored[f"{kind}_qm"][:1] - (stored[f"{kind}_{base}"][:1] if base else 0) for kind in "ef"]
+    assert np.allclose(frames.energy, expected[0]) and np.allclose(frames.forces, expected[1])
+    assert np.allclose(frames.mm_force_error, (stored["f_qm"] - stored["f_mm"])[:1])
 
 
 def test_batch_of_several_molecules_equals_single_evaluations():

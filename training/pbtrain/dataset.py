@@ -1,8 +1,4 @@
-"""Reading shards: molecules with all their frames in memory, batches of frames of several molecules.
-
-What is learnt is the reference method less a base: ff14SB ("mm"), or the GFN2-xTB labels that DFT shards have as
-well ("gfn2").
-"""
+"""Reading shards: molecules with all their frames in memory, batches of frames of several molecules."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -14,14 +10,16 @@ import torch
 from torch import Tensor
 
 OUTLIER_FORCE = 200.0  # kcal/mol/angstrom, about 8 standard deviations of E_QM - E_MM on perturbed frames
+# What a network learns, as in its header: the reference method's energy less that of a base, here with its key in a
+# shard: all of ff14SB, its non-bonded part, nothing, or the GFN2-xTB labels that DFT shards have as well.
+BASES = {"E_QM - E_MM": "mm", "E_QM - E_nb": "nb", "E_QM": None, "E_QM - E_GFN2": "gfn2"}
+PER_FRAME = ("positions", "energy", "forces", "mm_energy_error", "mm_force_error", "perturbed")
 
 
 @dataclass
 class Frames:
-    """All frames of one molecule: E [F] (float64) and F [F, N, 3] of E_QM - E_base, kcal/mol and angstrom.
-
-    mm_energy, mm_forces: of the base.
-    """
+    """All frames of one molecule: E [F] (float64) and F [F, N, 3] of the target, and E_QM - E_MM (NaN where ff14SB has
+    no parameters); kcal/mol and angstrom."""
 
     name: str
     kind: str
@@ -30,8 +28,8 @@ class Frames:
     positions: np.ndarray
     energy: np.ndarray
     forces: np.ndarray
-    mm_energy: np.ndarray
-    mm_forces: np.ndarray
+    mm_energy_error: np.ndarray
+    mm_force_error: np.ndarray
     perturbed: np.ndarray
 
     def __len__(self) -> int:
@@ -39,21 +37,20 @@ class Frames:
 
     def take(self, keep) -> "Frames":
         """The frames selected by an index array, mask or slice."""
-        return Frames(self.name, self.kind, self.numbers, self.charge, *(
-            getattr(self, k)[keep] for k in ("positions", "energy", "forces", "mm_energy", "mm_forces", "perturbed")))
+        return Frames(self.name, self.kind, self.numbers, self.charge, *(getattr(self, k)[keep] for k in PER_FRAME))
 
 
 @dataclass
 class DataSet:
     """Molecules by name, from the shards of some directories; `add_new` reads those that have appeared since.
 
-    base: "mm" or "gfn2". Frames without its labels (ff14SB does not cover side-chain analogues) are left out and
+    target: one of BASES. Frames without its labels (ff14SB does not cover side-chain analogues) are left out and
     counted in `without_base`. Shards of two reference methods do not mix: ValueError.
     """
 
     directories: list[Path]
     split: str
-    base: str = "mm"
+    target: str = "E_QM - E_MM"
     molecules: dict[str, Frames] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     method: str = ""
@@ -93,24 +90,32 @@ class DataSet:
                              "mix; give folders of one reference method")
 
     def _add(self, group: h5py.Group) -> None:
-        if f"e_{self.base}" not in group:
+        base = BASES[self.target]
+        if base and f"e_{base}" not in group:
             self.without_base += len(group["e_qm"])
             return
-        e_base, f_base = group[f"e_{self.base}"][:], group[f"f_{self.base}"][:]
-        frames = Frames(
-            str(group.attrs["name"]), str(group.attrs["kind"]), group["numbers"][:], int(group.attrs["charge"]),
-            group["positions"][:], group["e_qm"][:] - e_base, group["f_qm"][:] - f_base, e_base, f_base,
-            group["perturbed"][:])
-        keep = abs(frames.forces).max((1, 2)) < OUTLIER_FORCE
+        energy, forces = target_values(group, self.target)
+        mm = target_values(group, "E_QM - E_MM") if "e_mm" in group else (np.full_like(energy, np.nan),
+                                                                         np.full_like(forces, np.nan))
+        frames = Frames(str(group.attrs["name"]), str(group.attrs["kind"]), group["numbers"][:],
+                        int(group.attrs["charge"]), group["positions"][:], energy, forces, *mm, group["perturbed"][:])
+        # the same frames whatever the target, if ff14SB has parameters for them
+        keep = abs(mm[1] if "e_mm" in group else forces).max((1, 2)) < OUTLIER_FORCE
         self.outliers += int((~keep).sum())
         frames = frames.take(keep)
         known = self.molecules.get(frames.name)
         if known is not None:
-            joined = [np.concatenate((getattr(known, k), getattr(frames, k)))
-                      for k in ("positions", "energy", "forces", "mm_energy", "mm_forces", "perturbed")]
+            joined = [np.concatenate((getattr(known, k), getattr(frames, k))) for k in PER_FRAME]
             frames = Frames(frames.name, frames.kind, frames.numbers, frames.charge, *joined)
         if len(frames):
             self.molecules[frames.name] = frames
+
+
+def target_values(group: h5py.Group, target: str) -> tuple[np.ndarray, np.ndarray]:
+    """Energies and forces of a target (one of BASES) in a group of labels."""
+    base = BASES[target]
+    energy, forces = group["e_qm"][()], group["f_qm"][:]
+    return (energy, forces) if base is None else (energy - group["e_" + base][()], forces - group["f_" + base][:])
 
 
 def fit_reference(molecules: list[Frames], elements: list[int]) -> tuple[dict[int, float], float]:

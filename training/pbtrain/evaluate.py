@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import torch
 
-from .dataset import DataSet
+from .dataset import DataSet, target_values
 from .edge_ops import enable_kernels
 from .modelfile import file_hash, load_model
 from .visnet import ViSNet
@@ -63,9 +63,9 @@ def predictions(model: ViSNet, numbers: np.ndarray, charge: int, positions: np.n
             np.concatenate([f.double().numpy() for _, f in parts]))
 
 
-def held_out(model: ViSNet, data: list[Path], max_frames: int | None) -> dict[str, dict[str, float]]:
+def held_out(model: ViSNet, target: str, data: list[Path], max_frames: int | None) -> dict[str, dict[str, float]]:
     """Errors on the test split, by kind (perturbed frames apart) and by residue form."""
-    test = DataSet(data, "test")
+    test = DataSet(data, "test", target)
     test.add_new()
     groups: dict[str, Errors] = defaultdict(Errors)
     for molecule in test.molecules.values():
@@ -76,24 +76,24 @@ def held_out(model: ViSNet, data: list[Path], max_frames: int | None) -> dict[st
             if not keep.any():
                 continue
             errors = (energy[keep] - molecule.energy[keep], forces[keep] - molecule.forces[keep],
-                      molecule.energy[keep], molecule.forces[keep], len(molecule.numbers))
+                      molecule.mm_energy_error[keep], molecule.mm_force_error[keep], len(molecule.numbers))
             groups[molecule.kind + (", perturbed" if perturbed else "")].add(*errors)
             if molecule.kind == "residue" and not perturbed:
                 groups[molecule.name].add(*errors)
     return {name: groups[name].summary() for name in sorted(groups)}
 
 
-def whole_protein(model: ViSNet, path: Path) -> dict[str, float]:
-    """Errors of ff14SB + network on the frames of one pbtrain.whole file."""
+def whole_protein(model: ViSNet, target: str, path: Path) -> dict[str, float]:
+    """Errors of network + the target's part of ff14SB on the frames of one pbtrain.whole file."""
     with h5py.File(path) as file:
         numbers, charge = file["numbers"][:], int(file.attrs["charge"])
         keys = [k for k in sorted(file) if isinstance(file[k], h5py.Group) and "f_mm" in file[k]]
         positions = file["positions"][:][[int(k) for k in keys]]
-        delta_energy = np.array([file[k]["e_qm"][()] - file[k]["e_mm"][()] for k in keys])
-        delta_forces = np.array([file[k]["f_qm"][:] - file[k]["f_mm"][:] for k in keys])
+        learnt, mm_error = ([np.array(x) for x in zip(*(target_values(file[k], t) for k in keys))]
+                            for t in (target, "E_QM - E_MM"))
     energy, forces = predictions(model, numbers, charge, positions, chunk=1)
     errors = Errors()
-    errors.add(energy - delta_energy, forces - delta_forces, delta_energy, delta_forces, len(numbers))
+    errors.add(energy - learnt[0], forces - learnt[1], *mm_error, len(numbers))
     return errors.summary() | {"atoms": len(numbers)}
 
 
@@ -119,13 +119,14 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     enable_kernels()
-    model, _ = load_model(args.model)
+    model, header = load_model(args.model)
+    target = header["target"]
     report: dict = {"model": file_hash(args.model)}
     if args.data:
-        report["held_out"] = held_out(model, args.data, args.max_frames)
+        report["held_out"] = held_out(model, target, args.data, args.max_frames)
         print(table(report["held_out"]))
     if args.whole:
-        report["whole"] = {path.stem: whole_protein(model, path) for path in args.whole}
+        report["whole"] = {path.stem: whole_protein(model, target, path) for path in args.whole}
         print(table(report["whole"], ("atoms", *COLUMNS[:-1], "relative_per_atom_mae", "mm_relative_per_atom_mae")))
     if args.json:
         args.json.write_text(json.dumps(report, indent=1))

@@ -6,7 +6,9 @@ derivatives only: with w_f = dL/dE_f and v_f = dL/dF_f,
 
     dL/dtheta = sum_f w_f dE_f/dtheta(x_f) - d/d(eps) sum_f dE_f/dtheta(x_f + eps v_f)   at eps = 0,
 
-whose second term is a central difference along v_f.
+whose second term is a difference along v_f.  It is taken forwards and backwards in turn, from step to step: half the
+work of a central difference, and errors of first order in eps cancel over two steps.  With an eps that is known
+beforehand, the pass that gives energies and forces gives the difference's one end as well.
 """
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from .modelfile import save_model
 from .visnet import ViSNet
 
 KJ = 4.184  # kJ/mol in a kcal/mol
-STEP = 0.0005  # angstrom: largest displacement of an atom in the central difference
+STEP = 0.0005  # angstrom: largest displacement of an atom along an axis in the difference
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Loss:
         return (F.huber_loss(error, torch.zeros_like(error), delta=self.force_huber) / self.force_huber
                 + self.energy_weight * F.smooth_l1_loss(relative, torch.zeros_like(relative))
                 + self.absolute_weight * F.smooth_l1_loss(energy, batch.energy))
+
+    @staticmethod
+    def largest_by_force(rows: int) -> float:
+        """Bound of |dL/dF| of any force component in a batch of `rows` atoms: Huber's slope over its threshold is 1."""
+        return 1.0 / (3 * rows)
 
 
 def without_molecule_mean(energy: Tensor, molecule: Tensor) -> Tensor:
@@ -111,34 +118,37 @@ class CoreGradients:
             parameter.grad = self.gradient[part].view(shape)
         self.numbers = np.array(model.elements, np.int32)
         self.reference = model.ref_element.double().numpy()
-        self.charge = float(model.ref_charge)
+        self.direction = 1.0
 
-    def predict(self, batch: Batch) -> tuple[Tensor, Tensor, "object"]:
-        """Energies above the reference [frames], forces [rows, 3], and the batch as the core sees it."""
+    def predict(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Energies above the reference [frames] and forces [rows, 3]."""
+        frames, reference = self._frames(batch)
+        return self._above(reference, *self.trainer.energies(frames))
+
+    def _frames(self, batch: Batch) -> tuple["object", np.ndarray]:
+        """The batch as the core sees it, with the weights of now, and the frames' reference energies (kcal/mol)."""
         types = np.concatenate([np.tile(t.numpy(), len(x)) for t, x in batch.frames])
         counts = np.array([len(t) for t, x in batch.frames for _ in range(len(x))], np.int32)
         positions = np.concatenate([x.reshape(-1, 3).numpy() for _, x in batch.frames]).astype(float) * 0.1
-        frames = self._core.FrameBatch(counts, self.numbers[types], positions)
         self.trainer.weights = self.weights.numpy()
-        energies, gradients = self.trainer.energies(frames)
         reference = np.add.reduceat(self.reference[types], np.concatenate(([0], np.cumsum(counts)[:-1])))
-        return (torch.from_numpy(energies / KJ - reference).float(), torch.from_numpy(-0.1 / KJ * gradients).float(),
-                frames)
+        return self._core.FrameBatch(counts, self.numbers[types], positions), reference
+
+    @staticmethod
+    def _above(reference: np.ndarray, energies: np.ndarray, gradients: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Energies above the reference and forces, from the core's energies and gradients."""
+        return (torch.from_numpy(energies / KJ - reference).float(), torch.from_numpy(-0.1 / KJ * gradients).float())
 
     def __call__(self, batch: Batch) -> tuple[float, float, float]:
         """Sets every parameter's grad; returns the loss and the errors of forces and relative energies."""
-        energy, forces, frames = self.predict(batch)
-        energy.requires_grad_(True)
-        forces.requires_grad_(True)
+        frames, reference = self._frames(batch)
+        step = self.direction * STEP / self.loss.largest_by_force(len(batch.forces))
+        self.direction = -self.direction
+        *found, here = self.trainer.evaluate(frames, np.full(len(frames), 1.0 / step / KJ))
+        energy, forces = (x.requires_grad_(True) for x in self._above(reference, *found))
         loss = self.loss(energy, forces, batch)
         by_energy, by_force = (g.double().numpy() for g in torch.autograd.grad(loss, (energy, forces)))
-
-        first = np.concatenate(([0], np.cumsum(frames.atomCounts)[:-1]))
-        largest = np.maximum.reduceat(np.linalg.norm(by_force, axis=1), first)
-        step = STEP / np.maximum(largest, 1e-30)
-        shift = by_force * (0.1 * np.repeat(step, frames.atomCounts))[:, None]
-        seeds = np.concatenate((0.5 * by_energy - 0.5 / step, 0.5 * by_energy + 0.5 / step)) / KJ
-        both = self._core.FrameBatch(np.tile(frames.atomCounts, 2), np.tile(frames.atomicNumbers, 2),
-                                     np.concatenate((frames.positions + shift, frames.positions - shift)))
-        self.gradient.copy_(torch.from_numpy(self.trainer.weightGradient(both, seeds)))
+        there = self.trainer.weightGradient(frames.moved(frames.positions + 0.1 * step * by_force),
+                                            (by_energy - 1.0 / step) / KJ)
+        self.gradient.copy_(torch.from_numpy(here + there))
         return loss.item(), *errors(energy.detach(), forces.detach(), batch)

@@ -1,12 +1,13 @@
-"""Train a ViSNet on E_QM - E_MM, within a wall-clock budget, on all cores.
+"""Train a ViSNet on E_QM - E_MM (or another --target), within a wall-clock budget, on all cores.
 
     PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.train training/data/gfn2 training/runs/first \\
         --minutes 90 [--resume] [--export models/visnet-gfn2/visnet-gfn2.safetensors]
 
 Gradients come from PluginBridge's core, with threads (--engine core, the default), or from PyTorch, with
 one process per core that average through gloo (--engine torch): see gradients.py.  The learning rate
-follows the elapsed share of the budget (kept across --resume), so a run ends on time however busy the
-machine is.  Shards that appear while it runs are used from the next epoch on.
+follows the used share of the budget (kept across --resume): of --minutes, so that a run ends on time however
+busy the machine is, or of --visits, to compare runs at equal numbers of frames seen.  Shards that appear
+while it runs are used from the next epoch on.
 """
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ import numpy as np
 import torch
 import torch.distributed as distributed
 
-from .dataset import DataSet, epoch_chunks, fit_reference, make_batch
+from .dataset import BASES, DataSet, epoch_chunks, fit_reference, make_batch
 from .edge_ops import enable_kernels
 from .gradients import CoreGradients, Loss, TorchGradients, errors, predict
 from .modelfile import file_hash, save_model
@@ -35,7 +36,7 @@ from .trainlog import Log
 from .visnet import Architecture, ViSNet
 
 ELEMENTS = [1, 6, 7, 8, 16]
-ENERGY_SCALE = 4.0
+ENERGY_SCALE = {"E_QM - E_MM": 4.0, "E_QM - E_nb": 4.0, "E_QM": 9.0, "E_QM - E_GFN2": 2.0}  # kcal/mol, as the targets' forces spread
 EMA_DECAY = 0.999
 # glibc gives freed arrays back to the system after every step otherwise: half of the time
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(16 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
@@ -53,7 +54,7 @@ class Trainer:
 
     def __init__(self, args: argparse.Namespace, rank: int):
         self.args, self.rank = args, rank
-        self.train, self.test = DataSet(args.data, "train"), DataSet(args.data, "test")
+        self.train, self.test = (DataSet(args.data, split, args.target) for split in ("train", "test"))
         shards = [self.train.shards()]
         if self.world > 1:
             distributed.broadcast_object_list(shards, 0)
@@ -64,8 +65,7 @@ class Trainer:
         torch.manual_seed(args.seed)
         arch = Architecture(args.channels, args.layers, args.heads, args.rbf, cutoff=args.cutoff,
                             envelope_exponent=args.envelope_exponent)
-        self.model = ViSNet(ELEMENTS, arch, ENERGY_SCALE)
-        self.ema = ViSNet(ELEMENTS, arch, ENERGY_SCALE)
+        self.model, self.ema = (ViSNet(ELEMENTS, arch, ENERGY_SCALE[args.target]) for _ in range(2))
         self.ema.load_state_dict(self.model.state_dict())
         self.reference = fit_reference(list(self.train.molecules.values()), ELEMENTS)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=args.lr, weight_decay=1e-4,
@@ -76,7 +76,7 @@ class Trainer:
             self.load()
         for model in (self.model, self.ema):
             model.set_reference(*self.reference)
-        self.loss = Loss(args.force_huber, args.energy_weight)
+        self.loss = Loss(args.force_huber, args.energy_weight, args.absolute_weight)
         if args.engine == "core":
             self.gradients = CoreGradients(self.model, self.loss, args.processes)
         else:
@@ -149,20 +149,22 @@ class Trainer:
 
     def run(self) -> None:
         """Train until the budget is used up."""
-        args, budget = self.args, self.args.minutes * 60.0
+        args = self.args
+        budget = args.visits or args.minutes * 60.0
         log = Log(args.run, resume=args.resume) if self.rank == 0 else None
         clock = last_save = last_export = last_test = time.time()
         norm = float("nan")
         if self.rank == 0:
             from tqdm import tqdm
-            bar = tqdm(total=round(budget), initial=round(self.elapsed), unit="s", mininterval=10, file=sys.stdout)
+            bar = tqdm(total=round(budget), initial=round(self.spent()), unit="frames" if args.visits else "s",
+                       mininterval=10, file=sys.stdout)
         for batch in self.batches():
             loss, force_mae, energy_mae = self.gradients(batch)
             now = time.time()
             mine = self.elapsed + (now - clock)
             elapsed, loss, force_mae, energy_mae, frames = self.average(
                 [mine, loss, force_mae, energy_mae, float(len(batch.energy))])
-            progress = elapsed / budget
+            progress = self.spent(elapsed) / budget
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(progress, args.lr)
             norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), args.clip))
@@ -176,7 +178,7 @@ class Trainer:
             self.frames += round(frames * self.world)
             self.elapsed, clock = elapsed, now
             if self.rank == 0:
-                bar.update(round(elapsed) - bar.n)
+                bar.update(round(self.spent()) - bar.n)
                 bar.set_postfix(frames_s=f"{log.rate(self.frames, elapsed):.0f}", force=f"{force_mae:.2f}",
                                 energy=f"{energy_mae:.2f}", epoch=self.epoch, grad=f"{norm:.1f}", refresh=False)
                 log.add(loss, force_mae, energy_mae)
@@ -196,6 +198,10 @@ class Trainer:
         if self.rank == 0:
             bar.close()
             log.plot()
+
+    def spent(self, elapsed: float | None = None) -> float:
+        """How much of the budget is used: frames visited, or seconds."""
+        return self.frames if self.args.visits else self.elapsed if elapsed is None else elapsed
 
     def evaluate(self, frames: int = 96) -> tuple[float, float]:
         """Force and relative energy MAE of the averaged weights on some held-out frames."""
@@ -219,13 +225,15 @@ class Trainer:
             kinds[m.kind] = kinds.get(m.kind, 0) + len(m)
         provenance = {
             "trained_by": "pbtrain.train", "seed": self.args.seed, "steps": self.step, "frame_visits": self.frames,
-            "minutes": round(self.elapsed / 60, 1), "budget_minutes": self.args.minutes,
+            "minutes": round(self.elapsed / 60, 1),
+            **({"budget_visits": self.args.visits} if self.args.visits else {"budget_minutes": self.args.minutes}),
             "training_frames": kinds, "training_molecules": len(self.train.molecules),
             "dropped_outliers": self.train.outliers, "generation_counts": self.train.counts,
             "loss": asdict(self.loss), "engine": self.args.engine,
             "torch": torch.__version__,
         }
-        save_model(self.args.export, self.ema, self.args.name, provenance)
+        save_model(self.args.export, self.ema, self.args.name, provenance, self.args.target,
+                   None if self.args.target == "E_QM" else "amber-ff14sb")
         print(f"\nexported {self.args.export} {file_hash(self.args.export)}", flush=True)
 
 
@@ -234,6 +242,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("data", type=Path, nargs="+", help="folders of shards")
     parser.add_argument("run", type=Path)
     parser.add_argument("--minutes", type=float, default=90.0, help="wall-clock budget, over all resumes")
+    parser.add_argument("--visits", type=int, help="budget in frames visited, instead of --minutes")
     parser.add_argument("--engine", choices=("core", "torch"), default="core")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="threads of the core, or processes")
     parser.add_argument("--resume", action="store_true")
@@ -245,6 +254,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--force-huber", type=float, default=Loss.force_huber, metavar="KCAL/MOL/A")
     parser.add_argument("--energy-weight", type=float, default=Loss.energy_weight)
+    parser.add_argument("--absolute-weight", type=float, default=Loss.absolute_weight)
+    parser.add_argument("--target", choices=BASES, default="E_QM - E_MM")
     parser.add_argument("--clip", type=float, default=5.0)
     parser.add_argument("--molecules-per-batch", type=int, default=4)
     parser.add_argument("--frames-per-molecule", type=int, default=2)

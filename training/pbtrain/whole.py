@@ -69,19 +69,21 @@ def main() -> None:
                                "reference_method": "GFN2-xTB, vacuum", "units": "angstrom, kcal/mol"})
         qm = Gfn2(numbers, charge)
         for k, x in enumerate(file["positions"][:]):
-            if f"{k:03d}" in file:
+            group = file.require_group(f"{k:03d}")
+            if "failed" in group.attrs or "f_nb" in group:
                 continue
-            group = file.create_group(f"{k:03d}")
             try:
-                labels = (*qm(x), *mm(x)[:2])
+                if "f_qm" not in group:
+                    group["e_qm"], group["f_qm"] = qm(x)
             except LabelError as error:
                 group.attrs["failed"] = str(error)
                 print(f"frame {k}: {error}", flush=True)
                 continue
-            for name, value in zip(("e_qm", "f_qm", "e_mm", "f_mm"), labels):
-                group[name] = value
+            for name, value in zip(("e_mm", "f_mm", "e_nb", "f_nb"), mm(x)):
+                if name not in group:
+                    group[name] = value
             file.flush()
-            print(f"frame {k}: MM force error {abs(labels[3] - labels[1]).mean():.2f} kcal/mol/A", flush=True)
+            print(f"frame {k}: MM force error {abs(group['f_mm'][:] - group['f_qm'][:]).mean():.2f} kcal/mol/A", flush=True)
 
 
 if __name__ == "__main__":
