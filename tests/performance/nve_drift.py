@@ -47,7 +47,7 @@ def thermalised(system, positions, seed, picoseconds=2.0):
     return state.getPositions(), state.getVelocities()
 
 
-def run(system, start, femtoseconds, picoseconds, every=10):
+def run(system, start, femtoseconds, picoseconds, every=5):
     """Times (ps), total energies and Verlet's wander h^2/24 F.F/m (kJ/mol) along an NVE run."""
     context = openmm.Context(system, openmm.VerletIntegrator(femtoseconds / 1000),
                              openmm.Platform.getPlatformByName("Reference"))

@@ -1,3 +1,4 @@
+using FsCheck;
 using FsCheck.Fluent;
 using PluginBridge.Core.Chemistry;
 using PluginBridge.Core.IO;
@@ -26,7 +27,7 @@ public sealed class ForceFieldComparisonTests
     {
         (Ff14sbReference host, Topology topology, TemplateAssignment assignment) = Load("MIXED");
         var gen = Gen.Choose(0, int.MaxValue);
-        FsCheck.Check.One(FsCheck.Config.QuickThrowOnFailure.WithReplay(20261121, 7), Prop.ForAll(gen.ToArbitrary(), seed =>
+        Check.One(Config.QuickThrowOnFailure.WithReplay(20261121, 7), Prop.ForAll(gen.ToArbitrary(), seed =>
         {
             MolecularMechanicsTerms rewritten = Rewrite(host.Terms, topology, new Random(seed));
             ForceFieldComparison.RequireFf14sb(rewritten, topology, assignment);

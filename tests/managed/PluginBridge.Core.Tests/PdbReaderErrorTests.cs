@@ -1,3 +1,4 @@
+using FsCheck;
 using FsCheck.Fluent;
 using PluginBridge.Core.IO;
 
@@ -149,7 +150,7 @@ public sealed class PdbReaderErrorTests
         var gen = from file in Gen.Elements("capped", "disulfide", "charged")
                   from seed in Gen.Choose(0, int.MaxValue)
                   select (file, seed);
-        FsCheck.Check.One(FsCheck.Config.QuickThrowOnFailure.WithMaxTest(1000).WithReplay(20261121, 7), Prop.ForAll(gen.ToArbitrary(), sample =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(1000).WithReplay(20261121, 7), Prop.ForAll(gen.ToArbitrary(), sample =>
         {
             try
             {

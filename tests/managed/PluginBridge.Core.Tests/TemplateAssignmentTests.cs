@@ -1,3 +1,4 @@
+using FsCheck;
 using FsCheck.Fluent;
 using PluginBridge.Core.Chemistry;
 using PluginBridge.Core.IO;
@@ -69,7 +70,7 @@ public sealed class TemplateAssignmentTests
         var gen = from form in Gen.Elements(_forms)
                   from seed in Gen.Choose(0, int.MaxValue)
                   select (form, seed);
-        FsCheck.Check.One(FsCheck.Config.QuickThrowOnFailure.WithReplay(20261121, 7), Prop.ForAll(gen.ToArbitrary(), sample =>
+        Check.One(Config.QuickThrowOnFailure.WithReplay(20261121, 7), Prop.ForAll(gen.ToArbitrary(), sample =>
         {
             PdbFile pdb = PdbReader.Read(Ff14sbReferences.Load(sample.form).PdbPath);
             Shuffled shuffled = Shuffled.Of(pdb.Topology, new Random(sample.seed), rename: true);
@@ -88,7 +89,7 @@ public sealed class TemplateAssignmentTests
         var gen = from form in Gen.Elements(_forms)
                   from seed in Gen.Choose(0, int.MaxValue)
                   select (form, seed);
-        FsCheck.Check.One(FsCheck.Config.QuickThrowOnFailure.WithReplay(20261121, 7), Prop.ForAll(gen.ToArbitrary(), sample =>
+        Check.One(Config.QuickThrowOnFailure.WithReplay(20261121, 7), Prop.ForAll(gen.ToArbitrary(), sample =>
         {
             PdbFile pdb = PdbReader.Read(Ff14sbReferences.Load(sample.form).PdbPath);
             Shuffled shuffled = Shuffled.Of(pdb.Topology, new Random(sample.seed), rename: false);
