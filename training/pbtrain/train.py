@@ -36,7 +36,8 @@ from .trainlog import Log
 from .visnet import Architecture, ViSNet
 
 ELEMENTS = [1, 6, 7, 8, 16]
-ENERGY_SCALE = {"E_QM - E_MM": 4.0, "E_QM - E_nb": 4.0, "E_QM": 9.0, "E_QM - E_GFN2": 2.0}  # kcal/mol, as the targets' forces spread
+# kcal/mol: about as the forces of a target spread
+ENERGY_SCALE = {"E_QM - E_MM": 4.0, "E_QM - E_nb": 4.0, "E_QM": 9.0, "E_QM - E_GFN2": 2.0}
 EMA_DECAY = 0.999
 # glibc gives freed arrays back to the system after every step otherwise: half of the time
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(16 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
