@@ -262,13 +262,15 @@ def work(args: argparse.Namespace) -> None:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            if not path.exists():  # another process may have ended it meanwhile
-                for frame, seconds, problem in Shard(path, spec, provenance).label():
-                    labels += not problem
-                    rate = labels / (time.time() - started) * 3600
-                    print(f"shard {number + 1}/{len(plan)} {spec.split} {'+'.join(spec.parts)} frame {frame + 1}: "
-                          f"{problem or f'{seconds:.1f} s'}  ({labels} labels, {rate:.0f} an hour)", flush=True)
-            path.with_suffix(".lock").unlink(missing_ok=True)
+            try:
+                if not path.exists():  # another process may have ended it meanwhile
+                    for frame, seconds, problem in Shard(path, spec, provenance).label():
+                        labels += not problem
+                        rate = labels / (time.time() - started) * 3600
+                        print(f"shard {number + 1}/{len(plan)} {spec.split} {'+'.join(spec.parts)} frame {frame + 1}: "
+                              f"{problem or f'{seconds:.1f} s'}  ({labels} labels, {rate:.0f} an hour)", flush=True)
+            finally:
+                path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def check_folder(args: argparse.Namespace) -> None:
