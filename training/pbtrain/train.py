@@ -233,8 +233,8 @@ class Trainer:
             "loss": asdict(self.loss), "engine": self.args.engine,
             "torch": torch.__version__,
         }
-        save_model(self.args.export, self.ema, self.args.name, provenance, self.args.target,
-                   None if self.args.target == "E_QM" else "amber-ff14sb")
+        base = {"mm": "amber-ff14sb", "nb": "amber-ff14sb", "gfn2": "GFN2-xTB", None: None}[BASES[self.args.target]]
+        save_model(self.args.export, self.ema, self.args.name, provenance, self.args.target, base, self.train.method)
         print(f"\nexported {self.args.export} {file_hash(self.args.export)}", flush=True)
 
 
