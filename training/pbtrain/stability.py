@@ -1,124 +1,225 @@
-"""Short dynamics in vacuo with ff14SB + network: bonds must hold, and total energy must not drift.
+"""Long dynamics in vacuo of every capped residue form under ff14SB + network, through OpenMM: how many runs fail?
 
-    PYTHONPATH=training /usr/bin/python3 -m pbtrain.stability models/visnet-gfn2/visnet-gfn2.safetensors \\
-        --residues ALA ARG TRP --pdb protein.pdb --picoseconds 1 --ensemble nve
+    PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.stability \\
+        models/visnet-gfn2/visnet-gfn2.safetensors --residues all --workers 2 --out training/runs/stability.jsonl
 
-Velocity Verlet (nve) or BAOAB Langevin (nvt) at 300 K with 0.5 fs steps, as a plain loop over the PyTorch
-model: a check of the weights, independent of the engine.  Exit status 1 if a bond breaks.
+By default 100 ps at 300 K and 50 ps at 500 K of each form: Langevin dynamics, friction 1/ps, steps of 1 fs, no
+constraints, network in single precision.  A run fails if a bond is 1.4 times its equilibrium length (told apart: a
+proton that has moved to another atom), a centre has inverted, the mean temperature of 5 ps is beyond half to one and a half
+times the thermostat's, or a number is not finite (watch.py).  Flips between cis and trans are counted, no failure.
+
+--out gets one line of JSON when a run ends; runs that are there already are not run again.  Exit status 1 if any failed.
 """
 from __future__ import annotations
 
 import argparse
+import json
+import multiprocessing
 import sys
-from dataclasses import dataclass
+import time
+import zlib
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
+import openmm
 from openmm import app, unit
+from tqdm import tqdm
 
-from .edge_ops import enable_kernels
-from .label import Ff14sb
-from .modelfile import load_model
-from .molecules import build_topology
-from .plan import capped
-from .sample import Sampler
-from .visnet import ViSNet
+from .molecules import base_residue, build_topology
+from .plan_wide import residue_forms
+from .sample import Sampler, SamplingError
+from .systems import Chains, capped
+from .watch import Failed, Watch, equilibrium_lengths
 
-BOLTZMANN = 0.0019872043  # kcal/mol/K
-KCAL_TO_U_ANGSTROM_FS = 4.184e-4  # kcal/mol in u angstrom^2 / fs^2
-BROKEN = 1.6  # bond length over its starting length
+STEP_FS = 1.0
+BLOCK = 100  # steps between looks
+FRICTION, SETTLE_FRICTION, SETTLE_STEPS = 1.0, 20.0, 1000  # 1/ps; strong friction while the network takes over
+PROTOCOL = ("300:100", "500:50")  # K:ps
 
 
-@dataclass
-class Result:
-    """Outcome: steps done, worst bond stretch (ratio), spread and drift of total energy (kcal/mol, per ps)."""
+@dataclass(frozen=True)
+class Run:
+    """One run: a capped residue form (template names) or a PDB file, K, ps, and the seed of this repeat."""
 
-    steps: int
-    stretch: float
-    energy_rms: float
-    drift_per_ps: float
+    name: str
+    chains: Chains
+    pdb: str
     temperature: float
+    picoseconds: float
+    seed: int
+    model: str
+    platform: str
 
     @property
-    def intact(self) -> bool:
-        return self.stretch < BROKEN
+    def key(self) -> tuple:
+        return self.name, self.temperature, self.picoseconds, self.seed
 
 
-def dynamics(model: ViSNet, topology: app.Topology, positions: np.ndarray, picoseconds: float, thermostat: bool,
-             seed: int = 1, step_fs: float = 0.5, temperature: float = 300.0) -> Result:
-    """Run from `positions` [N, 3] in angstrom; stops early when a bond breaks."""
-    rng = np.random.default_rng(seed)
-    numbers = np.array([atom.element.atomic_number for atom in topology.atoms()])
-    mass = np.array([atom.element.mass._value for atom in topology.atoms()])[:, None]
-    bonds = np.array([(a.index, b.index) for a, b in topology.bonds()])
-    mm = Ff14sb.of_topology(topology)
-    charge, types = mm.charge(), model.types_of(numbers)
+def forms(names: list[str]) -> list[tuple[str, Chains]]:
+    """Molecules of residue names: "all", or ff14SB templates (a CYX comes as a pair)."""
+    known = {build_name(chains): chains for chains in residue_forms()}
+    if names == ["all"]:
+        return list(known.items())
+    found = []
+    for name in names:
+        chains = (capped(name), capped("CYX")) if base_residue(name) == "CYX" else (capped(name),)
+        try:
+            build_topology([list(chain) for chain in chains])
+        except ValueError as error:
+            raise SystemExit(f"--residues {name}: {error}") from None
+        found.append((build_name(chains), chains))
+    return found
 
-    def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-        e_mm, f_mm, _, _ = mm(x)
-        energy, forces = model.energy_forces(types, torch.from_numpy(x)[None].to(model.embedding.weight.dtype), charge)
-        return e_mm + float(energy), f_mm + forces[0].double().numpy()
 
-    def lengths(x: np.ndarray) -> np.ndarray:
-        return np.linalg.norm(x[bonds[:, 0]] - x[bonds[:, 1]], axis=1)
+def build_name(chains: Chains) -> str:
+    return "+".join("-".join(chain) for chain in chains)
 
-    kt = BOLTZMANN * temperature * KCAL_TO_U_ANGSTROM_FS
-    friction = np.exp(-0.002 * step_fs)  # 2 / ps
-    x = positions.copy()
-    v = rng.normal(size=x.shape) * np.sqrt(kt / mass)
-    reference, stretch, totals, temperatures = lengths(x), 1.0, [], []
-    energy, force = evaluate(x)
-    steps = round(picoseconds * 1000 / step_fs)
-    for step in range(steps):
-        v += 0.5 * step_fs * force * KCAL_TO_U_ANGSTROM_FS / mass
-        if thermostat:
-            x += 0.5 * step_fs * v
-            v = friction * v + np.sqrt((1 - friction ** 2) * kt / mass) * rng.normal(size=v.shape)
-            x += 0.5 * step_fs * v
-        else:
-            x += step_fs * v
-        energy, force = evaluate(x)
-        v += 0.5 * step_fs * force * KCAL_TO_U_ANGSTROM_FS / mass
-        kinetic = 0.5 * float((mass * v * v).sum()) / KCAL_TO_U_ANGSTROM_FS
-        totals.append(energy + kinetic)
-        temperatures.append(2 * kinetic / (3 * len(x) * BOLTZMANN))
-        stretch = max(stretch, float((lengths(x) / reference).max()))
-        if not stretch < BROKEN:
-            break
-    time = np.arange(1, len(totals) + 1) * step_fs / 1000
-    slope = float(np.polyfit(time, totals, 1)[0]) if len(totals) > 1 else float("nan")
-    return Result(len(totals), stretch, float(np.std(totals)), slope, float(np.mean(temperatures[len(totals) // 2:])))
+
+def perform(run: Run) -> dict:
+    """One run from start to end; the line of JSON that tells of it."""
+    import pluginbridge
+    seed = zlib.crc32(repr((run.name, run.temperature, run.seed)).encode())
+    result = asdict(run) | {"model": Path(run.model).stem, "failure": None, "detail": "", "steps": 0}
+    del result["chains"], result["pdb"]
+    began = time.monotonic()
+    try:
+        topology, x = _start(run, seed)
+        pluginbridge.loadOpenMMPlugin()
+        potential = pluginbridge.FragmentPotential(run.model, "whole", "single", threads=1)
+        result["hash"] = potential.model.hash
+        system = potential.createSystem(topology, removeCMMotion=False)
+    except (SamplingError, pluginbridge.PluginBridgeError) as error:
+        raise RuntimeError(f"{run.name}: {error}") from error
+    integrator = openmm.LangevinMiddleIntegrator(run.temperature, SETTLE_FRICTION, 0.5e-3 * STEP_FS)
+    integrator.setRandomNumberSeed(seed % 2**31)
+    properties = {"Threads": "1"} if run.platform == "CPU" else {}
+    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(run.platform), properties)
+    context.setPositions(x * 0.1)
+    context.setVelocitiesToTemperature(run.temperature, seed % 2**31)
+    watch = Watch(topology, equilibrium_lengths(system, topology), run.temperature, BLOCK * STEP_FS / 1000, x)
+    steps = round(1000 * run.picoseconds / STEP_FS)
+    try:
+        integrator.step(SETTLE_STEPS)
+        integrator.setStepSize(1e-3 * STEP_FS)
+        integrator.setFriction(FRICTION)
+        while result["steps"] < steps:
+            block = min(BLOCK, steps - result["steps"])
+            integrator.step(block)
+            result["steps"] += block
+            state = context.getState(getPositions=True, getEnergy=True)
+            x = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
+            watch.look(x, state.getKineticEnergy()._value, result["steps"])
+    except Failed as error:
+        result |= {"failure": error.kind, "detail": str(error), "positions": np.round(x, 3).tolist()}
+    except openmm.OpenMMException as error:  # NaN, or a geometry that the library refuses
+        result |= {"failure": "not finite", "detail": f"{error} (after {result['steps']} steps)"}
+    seconds = time.monotonic() - began
+    return result | {
+        "largest_bond_ratio": round(watch.worst[0], 4), "largest_bond": watch.worst[1], "flips": watch.flips,
+        "temperature_mean": round(float(np.mean(watch.kelvin)), 1) if watch.kelvin else None,
+        "temperature_highest_mean": round(watch.highest_mean, 1), "atoms": topology.getNumAtoms(),
+        "ms_per_step": round(1000 * seconds / max(1, result["steps"] + SETTLE_STEPS), 3)}
+
+
+def _start(run: Run, seed: int) -> tuple[app.Topology, np.ndarray]:
+    """Topology and positions [N, 3] in angstrom: minimised in ff14SB, then 0.1 ps of it; or those of the file."""
+    if run.pdb:
+        pdb = app.PDBFile(run.pdb)
+        return pdb.topology, pdb.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
+    molecule = build_topology([list(chain) for chain in run.chains])
+    sampler = Sampler(molecule, np.random.default_rng(seed))
+    return molecule.topology, next(sampler.trajectory(300.0, 1, equilibration=0, interval=50))
+
+
+def summarise(rows: list[dict]) -> dict:
+    """By temperature and length: runs, failures by kind, largest bond ratio, flips; and each failed run."""
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(f"{row['temperature']:g} K, {row['picoseconds']:g} ps", []).append(row)
+    result = {}
+    for name, members in sorted(groups.items()):
+        worst = max(members, key=lambda row: row["largest_bond_ratio"])
+        means = [row["temperature_mean"] for row in members if row["failure"] is None]
+        kinds: dict[str, int] = {}
+        for row in members:
+            if row["failure"]:
+                kinds[row["failure"]] = kinds.get(row["failure"], 0) + 1
+        result[name] = {
+            "runs": len(members), "forms": len({row["name"] for row in members}), "failed": sum(kinds.values()),
+            "failures": kinds, "picoseconds": round(sum(row["steps"] for row in members) * STEP_FS / 1000, 1),
+            "largest_bond_ratio": worst["largest_bond_ratio"], "largest_bond": f"{worst['name']} {worst['largest_bond']}",
+            "runs_with_flips": sum(bool(row["flips"]) for row in members),
+            "temperature_means": [min(means), max(means)] if means else None,
+            "failed_runs": [f"{row['name']}, seed {row['seed']}: {row['failure']}, {row['detail']}"
+                            for row in members if row["failure"]]}
+    return result
+
+
+def table(summary: dict) -> str:
+    """Markdown: a line a protocol, then the failed runs."""
+    lines = ["| | runs (forms) | failed | largest bond ratio | cis–trans flips in | mean temperatures |", "|---|---|---|---|---|---|"]
+    for name, row in summary.items():
+        kinds = ", ".join(f"{count} {kind}" for kind, count in row["failures"].items())
+        span = "{:.0f}–{:.0f} K".format(*row["temperature_means"]) if row["temperature_means"] else ""
+        lines.append(f"| {name} | {row['runs']} ({row['forms']}) | **{row['failed']}**{f' ({kinds})' if kinds else ''} | "
+                     f"{row['largest_bond_ratio']:.2f} ({row['largest_bond']}) | {row['runs_with_flips']} runs | {span} |")
+    failed = [f"- {name}: {text}" for name, row in summary.items() for text in row["failed_runs"]]
+    return "\n".join(lines) + ("\n\n" + "\n".join(failed) if failed else "")
+
+
+def read(path: Path, digest: str) -> list[dict]:
+    """Lines of a results file that are about the model with this hash."""
+    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.is_file() else []
+    return [row for row in rows if row["hash"] == digest]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--residues", nargs="*", default=["all"],
+                        help="all (default), or ff14SB template names: ALA HIP NALA CTRP CYX ...")
+    parser.add_argument("--pdb", type=Path, nargs="*", default=[], help="complete proteins, in vacuo, as well")
+    parser.add_argument("--protocol", nargs="+", default=PROTOCOL, metavar="K:PS", help="default: 300:100 500:50")
+    parser.add_argument("--repeats", type=int, default=1, help="runs of each form at each temperature, by seed")
+    parser.add_argument("--seed", type=int, default=1, help="of the first repeat")
+    parser.add_argument("--workers", type=int, default=1, help="processes; each takes one core")
+    parser.add_argument("--platform", default="Reference", help="OpenMM's; Reference is the fastest for one residue")
+    parser.add_argument("--out", type=Path, default=Path("training/runs/stability.jsonl"))
+    args = parser.parse_args()
+    if not args.model.is_file():
+        parser.error(f"{args.model} is not a file")
+    try:
+        args.protocol = [tuple(map(float, item.split(":"))) for item in args.protocol]
+        assert all(len(item) == 2 and min(item) > 0 for item in args.protocol)
+    except (ValueError, AssertionError):
+        parser.error("--protocol takes temperature:picoseconds, as 300:100")
+    return args
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--residues", nargs="*", default=[], help="capped residues by ff14SB template name")
-    parser.add_argument("--pdb", type=Path, nargs="*", default=[], help="complete proteins")
-    parser.add_argument("--picoseconds", type=float, default=1.0)
-    parser.add_argument("--ensemble", choices=("nve", "nvt"), default="nve")
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    enable_kernels()
-    model, _ = load_model(args.model)
-    systems = []
-    for name in args.residues:
-        molecule = build_topology([list(capped(name))])
-        sampler = Sampler(molecule, np.random.default_rng(args.seed))
-        systems.append((molecule.name, molecule.topology, next(sampler.trajectory(300.0, 1))))
-    for path in args.pdb:
-        pdb = app.PDBFile(str(path))
-        systems.append((path.stem, pdb.topology, pdb.getPositions(asNumpy=True).value_in_unit(unit.angstrom)))
-    broken = False
-    for name, topology, positions in systems:
-        result = dynamics(model, topology, positions, args.picoseconds, args.ensemble == "nvt", args.seed)
-        broken |= not result.intact
-        print(f"{name}: {'intact' if result.intact else 'BROKEN'} after {result.steps} steps, largest bond stretch "
-              f"{result.stretch:.2f}, total energy rms {result.energy_rms:.3f} kcal/mol, drift "
-              f"{result.drift_per_ps:+.3f} kcal/mol/ps, {result.temperature:.0f} K", flush=True)
-    sys.exit(broken)
+    args = parse()
+    from .modelfile import file_hash
+    digest = file_hash(args.model)
+    molecules = [(name, chains, "") for name, chains in forms(args.residues)]
+    molecules += [(path.stem, (), str(path)) for path in args.pdb]
+    runs = [Run(name, chains, pdb, kelvin, ps, args.seed + k, str(args.model), args.platform)
+            for kelvin, ps in args.protocol for k in range(args.repeats) for name, chains, pdb in molecules]
+    wanted = {run.key for run in runs}
+    done = {(r["name"], r["temperature"], r["picoseconds"], r["seed"]) for r in read(args.out, digest)}
+    left = [run for run in runs if run.key not in done]
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with multiprocessing.get_context("spawn").Pool(args.workers) as pool, open(args.out, "a") as out, \
+            tqdm(total=sum(run.picoseconds for run in left), unit=" ps", desc="dynamics") as bar:
+        for result in pool.imap_unordered(perform, left):
+            print(json.dumps(result), file=out, flush=True)
+            if result["failure"]:
+                bar.write(f"{result['name']}, {result['temperature']:g} K: {result['failure']}, {result['detail']}")
+            bar.update(result["picoseconds"])
+    rows = [r for r in read(args.out, digest)
+            if (r["name"], r["temperature"], r["picoseconds"], r["seed"]) in wanted]
+    print(table(summarise(rows)))
+    sys.exit(any(row["failure"] for row in rows))
 
 
 if __name__ == "__main__":
