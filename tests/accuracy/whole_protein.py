@@ -11,6 +11,7 @@ and a plot; frames and references are kept, so an interrupted run goes on where 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import subprocess
 from collections import defaultdict
@@ -81,6 +82,13 @@ def methods(network: str) -> list[tuple[str, str, str]]:
     """(variant, scheme, model) of everything that is compared; exact `whole` is the reference itself."""
     return ([("mm", "whole", "ff14sb")] + [("exact", scheme, "gfn2-xtb") for scheme in SCHEMES[1:]]
             + [("network", scheme, network) for scheme in SCHEMES])
+
+
+def fileHash(model: str) -> str:
+    """SHA-256 of a network's file, given by its path or its name; pbtrain.card checks it."""
+    package = sampled.ROOT / "build" / "python" / "pluginbridge" / "share" / "pluginbridge" / "models"
+    path = Path(model) if Path(model).is_file() else package / model / f"{model}.safetensors"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def measure(structure: sampled.Structure, count: int, seed: int, network: str) -> dict:
@@ -154,7 +162,8 @@ def main() -> None:
         structure = sampled.Structure(source, options.out / source.stem)
         report[structure.name] = measure(structure, options.frames, options.seed, options.model)
         (options.out / "summary.json").write_text(json.dumps(
-            {"units": {"force": "kcal/mol/angstrom", "energy": "kcal/mol"}, "model": options.model, "seed": options.seed,
+            {"units": {"force": "kcal/mol/angstrom", "energy": "kcal/mol"}, "model": options.model,
+             "hash": fileHash(options.model), "seed": options.seed,
              "structures": report}, indent=1))
         (options.out / "table.md").write_text(table(report))
     plot(report, options.out / "force_errors.png")

@@ -1,109 +1,160 @@
-"""Write a model's card from its header, the errors that pbtrain.evaluate found, and notes.
+"""Write a model's card from its header and from what the measuring tools found.
 
-    PYTHONPATH=training /usr/bin/python3 -m pbtrain.card models/visnet-gfn2/visnet-gfn2.safetensors \\
-        training/runs/errors.json [--stability stability.log] [--notes models/visnet-gfn2/notes.md]
+    PYTHONPATH=training /usr/bin/python3 -m pbtrain.card models/visnet-gfn2/visnet-gfn2.safetensors training/runs/errors.json \\
+        --parity training/runs/parity.npz --accuracy build/accuracy/summary.json \\
+        --ramachandran training/runs/ramachandran.json --stability training/runs/stability.jsonl \\
+        --hairpin training/runs/hairpin.json
 
-The card (README.md beside the model) states what the file is, how it was made, its measured errors and, from
-the notes, what no program can know: limits and circumstances.
+The card (README.md beside the model, with its figures) states what the file is, how it was made, its measured errors
+and, from notes.md, what no program can know: limits and circumstances.  Every input is optional: the card says what has
+not been measured, and with which command it is.  Results about another model file are refused.
 """
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
+from . import cardtables, parity, ramachandran, stability
 from .modelfile import file_hash, read_safetensors
 
-KINDS = ("residue", "window", "dimer", "cluster", "peptide")
+HELD_OUT = """Held out: separate trajectories of capped residues; windows, dimers, clusters and peptides whose sequences occur in
+no training molecule; 300–600 K. In brackets ff14SB's own error on the same frames. "Perturbed": displaced atoms, a stretched
+bond or a bent angle. Energies with each molecule's mean error removed; the last column is absolute, above the reference
+energies (ff14SB has none). kcal/mol, Å."""
+WHOLE = """Whole proteins, never part of the training data: frames of Langevin dynamics at 300 K in ff14SB + OBC2, against
+whole-protein {method}. In brackets ff14SB's own error. Forces in kcal/mol/Å, energies in kcal/mol per atom with their mean
+error removed."""
+ACCURACY = """Fragment schemes on whole proteins (`make accuracy`), against whole-protein GFN2-xTB at 300 K; kcal/mol/Å and
+kcal/mol, each structure's mean energy error removed."""
+RAMACHANDRAN = """(φ, ψ) surfaces of ACE-X-NME, relaxed scans of {step}°, network against GFN2-xTB over the points where GFN2 is
+less than {region:g} kcal/mol above its lowest one: RMSD in kcal/mol after the best constant shift (aim: at most 0.5), and with both
+minima at zero. ff14SB beside it."""
+STABILITY = """Dynamics of capped residue forms in vacuo under ff14SB + network: Langevin, friction 1/ps, 1 fs, no constraints,
+single precision. Failed: a bond 1.4 times its equilibrium length, an inverted centre, a mean temperature of 5 ps beyond half
+to one and a half times the thermostat's, or a number that is not finite; looked at every 0.1 ps."""
 
 
-def facts(path: Path, header: dict) -> str:
-    """What the file is."""
-    arch, made = header["architecture"], header["provenance"]
-    envelope = arch.get("envelope_exponent", 0)
-    rows = [
-        ("file", f"`{path.name}`, SHA-256 `{file_hash(path)}`"),
-        ("network", f"ViSNet, l_max {arch['l_max']}, {arch['num_layers']} layers, {arch['hidden_channels']} channels, "
-                    f"{arch['num_heads']} heads, {arch['num_rbf']} radial functions, {arch['cutoff']} Å, "
-                    + (f"polynomial envelope of exponent {envelope}" if envelope else "cosine envelope")),
-        ("elements", ", ".join({1: "H", 6: "C", 7: "N", 8: "O", 16: "S"}.get(z, str(z)) for z in header["elements"])),
-        ("target", f"{header['target'].replace('-', '−')}, {header['units']['energy']}"
-                   + (", E_MM the complete ff14SB energy in vacuo without cutoff" if header["base_force_field"] else "")),
-        ("reference", f"{header['reference_method']}, closed shell, vacuum, libxtb 6.5.1, default accuracy"),
-        ("training", f"{made['minutes']:.0f} minutes on two CPU cores, {made['steps']:,} steps, "
-                     f"{made['frame_visits']:,} frame visits; " + ", ".join(
-                         f"{count:,} frames of {kind}s" for kind, count in sorted(made["training_frames"].items()))
-                     + f" ({made['training_molecules']:,} molecules)"),
-    ]
-    return "| | |\n|---|---|\n" + "\n".join(f"| {a} | {b} |" for a, b in rows)
+def missing(what: str, command: str) -> str:
+    """The line that takes the place of a section."""
+    return f"*{what}: not measured for this file (`{command}`).*"
 
 
-def number(row: dict, key: str, digits: int = 2) -> str:
-    return f"{row[key]:.{digits}f}" if key in row else ""
+class Inputs:
+    """Results about the model with hash `digest`; figures go to `folder`."""
+
+    def __init__(self, digest: str, folder: Path):
+        self.digest, self.folder = digest, folder
+
+    def check(self, path: Path, found: str, tool: str) -> None:
+        """SystemExit unless a result is about this model."""
+        if found != self.digest:
+            raise SystemExit(f"{path} is about another model file ({found[:12] or 'no hash'}…): run {tool} again")
+
+    def errors(self, path: Path | None, method: str) -> list[str]:
+        """Held-out fragments and whole proteins."""
+        report = json.loads(path.read_text()) if path else {"model": self.digest}
+        self.check(path, report["model"], "pbtrain.evaluate")
+        parts, held_out = [], report.get("held_out", {})
+        if report.get("whole"):
+            parts += [WHOLE.format(method=method), cardtables.whole_table(report["whole"])]
+        else:
+            parts += [missing("Whole proteins", "pbtrain.evaluate --whole")]
+        kinds = {name: held_out[name] for kind in cardtables.KINDS for name in (kind, f"{kind}, perturbed") if name in held_out}
+        forms = {name: row for name, row in held_out.items() if name not in kinds}
+        parts += [HELD_OUT, cardtables.fragment_table(kinds)] if kinds else [
+            missing("Held-out fragments", "pbtrain.evaluate --data")]
+        if forms:
+            parts += [f"<details><summary>Residue forms, unperturbed frames</summary>\n\n{cardtables.fragment_table(forms)}"
+                      "\n\n</details>"]
+        return parts
+
+    def parity(self, path: Path | None, name: str) -> list[str]:
+        """The figure of predicted against reference values."""
+        if path is None:
+            return [missing("Parity plots", "pbtrain.evaluate --parity")]
+        found, kinds = parity.load(path)
+        self.check(path, found, "pbtrain.evaluate")
+        parity.figure(kinds, self.folder / "parity.png", f"{name}, held-out frames", (*cardtables.KINDS, parity.PERTURBED))
+        return ["![Predicted against reference energies and forces, by fragment kind](parity.png)"]
+
+    def accuracy(self, path: Path | None) -> list[str]:
+        """Schemes on whole proteins."""
+        if path is None:
+            return [missing("Fragment schemes on whole proteins", "make accuracy")]
+        summary = json.loads(path.read_text())
+        self.check(path, summary.get("hash", ""), "make accuracy")
+        return [ACCURACY, cardtables.accuracy_table(summary)]
+
+    def ramachandran(self, path: Path | None, name: str) -> list[str]:
+        """Table and figure of the (phi, psi) surfaces."""
+        if path is None:
+            return [missing("Ramachandran surfaces", "pbtrain.ramachandran")]
+        found = json.loads(path.read_text())
+        self.check(path, found.get("model", ""), "pbtrain.ramachandran")
+        ramachandran.figure(found["residues"], self.folder / "ramachandran.png", f"{name}, ACE-X-NME, relaxed, kcal/mol")
+        text = RAMACHANDRAN.format(step=found["step_degrees"], region=found["region"])
+        return [text, ramachandran.table(found["residues"]), "![Surfaces of GFN2-xTB, of the network, and their difference]"
+                "(ramachandran.png)"]
+
+    def stability(self, path: Path | None) -> list[str]:
+        """Long dynamics of residue forms."""
+        if path is None:
+            return [missing("Dynamics of every residue form", "pbtrain.stability")]
+        rows = stability.read(path, self.digest)
+        if not rows:
+            raise SystemExit(f"{path} has no runs of this model file: run pbtrain.stability again")
+        return [STABILITY, stability.table(stability.summarise(rows))]
+
+    def hairpin(self, path: Path | None) -> list[str]:
+        """Chignolin in water."""
+        if path is None:
+            return [missing("Chignolin in water", "examples/chignolin_in_water.py --steps 100000, then pbtrain.hairpin")]
+        found = json.loads(path.read_text())
+        self.check(path, found["model"], "examples/chignolin_in_water.py and pbtrain.hairpin")
+        parts = ["Chignolin in water: " + cardtables.hairpin_text(found)]
+        if path.with_suffix(".png").is_file():
+            shutil.copyfile(path.with_suffix(".png"), self.folder / "hairpin.png")
+            parts += ["![Backbone RMSD, native contacts and hydrogen bonds over time](hairpin.png)"]
+        return parts
 
 
-def whole_table(report: dict) -> str:
-    """Whole proteins."""
-    lines = ["| | atoms | frames | ff14SB force MAE | force MAE | RMSE | max | ff14SB energy | energy |",
-             "|---|---|---|---|---|---|---|---|---|"]
-    for name, row in report.items():
-        cells = [name.removeprefix("whole_"), str(row["atoms"]), str(row["frames"]), number(row, "mm_force_mae"),
-                 f"**{number(row, 'force_mae')}**", number(row, "force_rmse"), number(row, "force_max"),
-                 number(row, "mm_relative_per_atom_mae", 4), number(row, "relative_per_atom_mae", 4)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def fragment_table(rows: dict) -> str:
-    """Held-out fragments: by kind or by residue form."""
-    lines = ["| | frames | ff14SB force MAE | force MAE | RMSE | max | ff14SB energy MAE | energy MAE | RMSE | absolute |",
-             "|---|---|---|---|---|---|---|---|---|---|"]
-    for name, row in rows.items():
-        cells = [name, str(row["frames"])] + [number(row, key) for key in (
-            "mm_force_mae", "force_mae", "force_rmse", "force_max", "mm_relative_mae", "relative_mae", "relative_rmse",
-            "absolute_mae")]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def card(path: Path, report: dict, notes: str, stability: str) -> str:
+def card(args: argparse.Namespace, notes: str) -> str:
     """The text of the card."""
-    header = json.loads(read_safetensors(path)[1]["pluginbridge"])
-    held_out = report.get("held_out", {})
-    kinds = {name: held_out[name] for kind in KINDS for name in (kind, f"{kind}, perturbed") if name in held_out}
-    forms = {name: row for name, row in held_out.items() if name not in kinds}
-    parts = [f"# {header['name']}", facts(path, header), "## Errors"]
-    if report.get("whole"):
-        parts += ["Whole proteins, never part of the training data: frames of Langevin dynamics at 300 K in ff14SB + OBC2,\n"
-                  "against whole-protein " + header["reference_method"] + ". Forces in kcal/mol/Å, energies in kcal/mol "
-                  "per atom with their mean\nerror removed.", whole_table(report["whole"])]
-    if kinds:
-        parts += ["Held out: separate trajectories of capped residues; windows, dimers, clusters and peptides whose sequences "
-                  "occur in\nno training molecule; 300–600 K. \"Perturbed\": displaced atoms, a stretched bond or a bent "
-                  "angle. Energies with each\nmolecule's mean error removed; the last column is absolute, above the "
-                  "reference energies. kcal/mol, Å.", fragment_table(kinds)]
-    if forms:
-        parts += ["<details><summary>Residue forms, unperturbed frames</summary>\n\n" + fragment_table(forms)
-                  + "\n\n</details>"]
-    if stability:
-        parts += ["Dynamics in vacuo, 300 K, 0.5 fs, no constraints (`pbtrain.stability`):",
-                  "\n".join("    " + line for line in stability.strip().splitlines())]
+    header = json.loads(read_safetensors(args.model)[1]["pluginbridge"])
+    inputs = Inputs(file_hash(args.model), args.model.parent)
+    name = header["name"]
+    parts = [f"# {name}", cardtables.facts(args.model.name, inputs.digest, header),
+             "## Training data", cardtables.composition(header["provenance"]),
+             "## Errors", *inputs.errors(args.errors, header["reference_method"]), *inputs.parity(args.parity, name),
+             *inputs.accuracy(args.accuracy), *inputs.ramachandran(args.ramachandran, name),
+             "## Dynamics", *inputs.stability(args.stability), *inputs.hairpin(args.hairpin)]
+    if args.nve:
+        parts += ["Total energy in vacuo, 300 K, 0.5 fs, no constraints (`pbtrain.nve`):",
+                  "\n".join("    " + line for line in args.nve.read_text().strip().splitlines())]
+    else:
+        parts += [missing("Total energy in NVE dynamics", "pbtrain.nve")]
     return "\n\n".join([*parts, notes.strip()]) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("model", type=Path)
-    parser.add_argument("errors", type=Path, help="what pbtrain.evaluate --json wrote")
-    parser.add_argument("--stability", type=Path, help="what pbtrain.stability printed")
+    parser.add_argument("errors", type=Path, nargs="?", help="what pbtrain.evaluate --json wrote")
+    parser.add_argument("--parity", type=Path, help="what pbtrain.evaluate --parity wrote")
+    parser.add_argument("--accuracy", type=Path, help="summary.json of make accuracy")
+    parser.add_argument("--ramachandran", type=Path, help="what pbtrain.ramachandran --json wrote")
+    parser.add_argument("--stability", type=Path, help="what pbtrain.stability --out wrote")
+    parser.add_argument("--hairpin", type=Path, help="what pbtrain.hairpin --json wrote; a PNG of that name is taken along")
+    parser.add_argument("--nve", type=Path, help="what pbtrain.nve printed")
     parser.add_argument("--notes", type=Path, help="Markdown to end with; notes.md beside the model if it is there")
     args = parser.parse_args()
-    report = json.loads(args.errors.read_text())
-    if report["model"] != file_hash(args.model):
-        raise SystemExit(f"{args.errors} is about another model file ({report['model'][:12]}…): run pbtrain.evaluate again")
+    for option, path in vars(args).items():
+        if path is not None and not path.is_file():
+            parser.error(f"{option}: {path} does not exist")
     notes = args.notes or args.model.with_name("notes.md")
-    text = card(args.model, report, notes.read_text() if notes.exists() else "",
-                args.stability.read_text() if args.stability else "")
+    text = card(args, notes.read_text() if notes.exists() else "")
     args.model.with_name("README.md").write_text(text)
     print(args.model.with_name("README.md"))
 

@@ -14,6 +14,7 @@ OUTLIER_FORCE = 200.0  # kcal/mol/angstrom, about 8 standard deviations of E_QM 
 # shard: all of ff14SB, its non-bonded part, nothing, or the GFN2-xTB labels that DFT shards have as well.
 BASES = {"E_QM - E_MM": "mm", "E_QM - E_nb": "nb", "E_QM": None, "E_QM - E_GFN2": "gfn2"}
 PER_FRAME = ("positions", "energy", "forces", "mm_energy_error", "mm_force_error", "perturbed")
+TOTALS = ("qm_energy", "qm_forces")
 
 
 @dataclass
@@ -31,13 +32,16 @@ class Frames:
     mm_energy_error: np.ndarray
     mm_force_error: np.ndarray
     perturbed: np.ndarray
+    qm_energy: np.ndarray | None = None  # of the reference method itself, if the data set was asked for them
+    qm_forces: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def take(self, keep) -> "Frames":
         """The frames selected by an index array, mask or slice."""
-        return Frames(self.name, self.kind, self.numbers, self.charge, *(getattr(self, k)[keep] for k in PER_FRAME))
+        return Frames(self.name, self.kind, self.numbers, self.charge, *(
+            None if getattr(self, k) is None else getattr(self, k)[keep] for k in (*PER_FRAME, *TOTALS)))
 
 
 @dataclass
@@ -45,12 +49,13 @@ class DataSet:
     """Molecules by name, from the shards of some directories; `add_new` reads those that have appeared since.
 
     target: one of BASES. Frames without its labels (ff14SB does not cover side-chain analogues) are left out and
-    counted in `without_base`. Shards of two reference methods do not mix: ValueError.
+    counted in `without_base`. totals: also keep E_QM itself. Shards of two reference methods do not mix: ValueError.
     """
 
     directories: list[Path]
     split: str
     target: str = "E_QM - E_MM"
+    totals: bool = False
     molecules: dict[str, Frames] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     method: str = ""
@@ -98,14 +103,16 @@ class DataSet:
         mm = target_values(group, "E_QM - E_MM") if "e_mm" in group else (np.full_like(energy, np.nan),
                                                                          np.full_like(forces, np.nan))
         frames = Frames(str(group.attrs["name"]), str(group.attrs["kind"]), group["numbers"][:],
-                        int(group.attrs["charge"]), group["positions"][:], energy, forces, *mm, group["perturbed"][:])
+                        int(group.attrs["charge"]), group["positions"][:], energy, forces, *mm, group["perturbed"][:],
+                        *target_values(group, "E_QM")[:2 if self.totals else 0])
         # the same frames whatever the target, if ff14SB has parameters for them
         keep = abs(mm[1] if "e_mm" in group else forces).max((1, 2)) < OUTLIER_FORCE
         self.outliers += int((~keep).sum())
         frames = frames.take(keep)
         known = self.molecules.get(frames.name)
         if known is not None:
-            joined = [np.concatenate((getattr(known, k), getattr(frames, k))) for k in PER_FRAME]
+            joined = [np.concatenate((getattr(known, k), getattr(frames, k)))
+                      for k in PER_FRAME + (TOTALS if self.totals else ())]
             frames = Frames(frames.name, frames.kind, frames.numbers, frames.charge, *joined)
         if len(frames):
             self.molecules[frames.name] = frames

@@ -1,7 +1,8 @@
 """Errors of a model on held-out frames and on whole proteins, beside ff14SB's own.
 
     PYTHONPATH=training /usr/bin/python3 -m pbtrain.evaluate models/visnet-gfn2/visnet-gfn2.safetensors \\
-        --data training/data/gfn2 --whole training/data/whole_*.h5 --json training/runs/errors.json
+        --data training/data/gfn2 --whole training/data/whole_*.h5 --json training/runs/errors.json \\
+        --parity training/runs/parity.npz
 
 Energies in kcal/mol, forces in kcal/mol/angstrom, per component.  "relative" energies have each
 molecule's mean error removed; "absolute" ones do not (ff14SB has no absolute energy scale, so none is given).
@@ -21,6 +22,7 @@ import torch
 from .dataset import DataSet, target_values
 from .edge_ops import enable_kernels
 from .modelfile import file_hash, load_model
+from .parity import PERTURBED, Parity
 from .visnet import ViSNet
 
 
@@ -63,9 +65,10 @@ def predictions(model: ViSNet, numbers: np.ndarray, charge: int, positions: np.n
             np.concatenate([f.double().numpy() for _, f in parts]))
 
 
-def held_out(model: ViSNet, target: str, data: list[Path], max_frames: int | None) -> dict[str, dict[str, float]]:
-    """Errors on the test split, by kind (perturbed frames apart) and by residue form."""
-    test = DataSet(data, "test", target)
+def held_out(model: ViSNet, target: str, data: list[Path], max_frames: int | None,
+             parity: Parity | None = None) -> dict[str, dict[str, float]]:
+    """Errors on the test split, by kind (perturbed frames apart) and by residue form; all values go to `parity`."""
+    test = DataSet(data, "test", target, totals=parity is not None)
     test.add_new()
     groups: dict[str, Errors] = defaultdict(Errors)
     for molecule in test.molecules.values():
@@ -78,6 +81,11 @@ def held_out(model: ViSNet, target: str, data: list[Path], max_frames: int | Non
             errors = (energy[keep] - molecule.energy[keep], forces[keep] - molecule.forces[keep],
                       molecule.mm_energy_error[keep], molecule.mm_force_error[keep], len(molecule.numbers))
             groups[molecule.kind + (", perturbed" if perturbed else "")].add(*errors)
+            if parity is not None:
+                kind = PERTURBED if perturbed else molecule.kind
+                for quantity, qm, error, mm_error in (("energy", molecule.qm_energy[keep], errors[0], errors[2]),
+                                                      ("force", molecule.qm_forces[keep], errors[1], errors[3])):
+                    parity.add(kind, quantity, qm, qm + error, qm - mm_error)
             if molecule.kind == "residue" and not perturbed:
                 groups[molecule.name].add(*errors)
     return {name: groups[name].summary() for name in sorted(groups)}
@@ -116,14 +124,20 @@ def main() -> None:
     parser.add_argument("--whole", type=Path, nargs="*", default=[])
     parser.add_argument("--max-frames", type=int, help="at most so many frames of a molecule")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--parity", type=Path, help="write what the card's parity plots show (.npz)")
     args = parser.parse_args()
+    if args.parity and not args.data:
+        parser.error("--parity needs --data")
     torch.set_num_threads(1)
     enable_kernels()
     model, header = load_model(args.model)
     target = header["target"]
     report: dict = {"model": file_hash(args.model)}
     if args.data:
-        report["held_out"] = held_out(model, target, args.data, args.max_frames)
+        parity = Parity() if args.parity else None
+        report["held_out"] = held_out(model, target, args.data, args.max_frames, parity)
+        if parity is not None:
+            parity.save(args.parity, report["model"])
         print(table(report["held_out"]))
     if args.whole:
         report["whole"] = {path.stem: whole_protein(model, target, path) for path in args.whole}
