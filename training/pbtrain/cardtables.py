@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 KINDS = ("residue", "window", "dimer", "cluster", "peptide", "analogue", "pair")
+DROPPED = {"scf": "frames without SCF convergence", "force": "frames with too large forces",
+           "sampling": "trajectories without a sound geometry"}
 ELEMENTS = {1: "H", 6: "C", 7: "N", 8: "O", 16: "S"}
 
 
@@ -48,9 +50,11 @@ def composition(made: dict) -> str:
                     [[name + "s", f"{frames[name]:,}", f"{frames[name] / total:.0%}"] for name in names]
                     + [["all", f"{total:,}", ""]])
     notes = []
-    if made.get("generation_counts"):
-        notes.append("Frames and trajectories of the data set, test split included: " + ", ".join(
-            f"{value:,} {key.replace('_', ' ')}" for key, value in sorted(made["generation_counts"].items())) + ".")
+    counts = made.get("generation_counts", {})
+    if "frames" in counts:
+        dropped = ", ".join(f"{counts[key]:,} {what}" for key, what in DROPPED.items() if counts.get(key))
+        notes.append(f"The shards read have {counts['frames']:,} frames, held-out ones included"
+                     + (f"; dropped when they were made: {dropped}." if dropped else "."))
     if "dropped_outliers" in made:
         notes.append(f"{made['dropped_outliers']} frames with force components above 200 kcal/mol/Å were left out.")
     return "\n\n".join([text, "\n".join(notes)] if notes else [text])

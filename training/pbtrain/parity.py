@@ -68,8 +68,9 @@ def figure(kinds: dict, path: Path, title: str, order: tuple[str, ...] = ()) -> 
                 reference, values = found["reference"][known], found[method][known]
                 limit = np.nanquantile(abs(np.concatenate((found["reference"], found["mm"]))), 0.9995) * 1.05
                 axis.plot((-limit, limit), (-limit, limit), color="gray", lw=0.6)
-                axis.hexbin(reference, values, gridsize=70, extent=(-limit, limit) * 2, norm=LogNorm(), cmap="viridis",
-                            linewidths=0.2)
+                image = axis.hexbin(reference, values, gridsize=70, extent=(-limit, limit) * 2, mincnt=1, norm=LogNorm(),
+                                    cmap="viridis", linewidths=0.2)
+                image.set_clim(0.7, max(10.0, image.get_array().max()))
                 unit = "kcal/mol" if quantity == "energy" else "kcal/mol/Å"
                 axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal",
                          title=f"{name}: {quantity}, {label}", xlabel=f"reference ({unit})")
