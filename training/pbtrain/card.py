@@ -33,7 +33,7 @@ less than {region:g} kcal/mol above its lowest one: RMSD in kcal/mol after the b
 minima at zero. ff14SB beside it."""
 STABILITY = """Dynamics of capped residue forms in vacuo under ff14SB + network: Langevin, friction 1/ps, 1 fs, no constraints,
 single precision. Failed: a bond 1.4 times its equilibrium length, an inverted centre, a mean temperature of 5 ps beyond half
-to one and a half times the thermostat's, or a number that is not finite; looked at every 0.1 ps."""
+to one and a half times the thermostat's, or a number that is not finite; looked at every 0.1 ps, every 0.01 ps while a bond is long."""
 
 
 def missing(what: str, command: str) -> str:

@@ -33,7 +33,7 @@ from .systems import Chains, capped
 from .watch import Failed, Watch, equilibrium_lengths
 
 STEP_FS = 1.0
-BLOCK = 100  # steps between looks
+BLOCK, CLOSE_BLOCK = 100, 10  # steps between looks; while some bond is long
 FRICTION, SETTLE_FRICTION, SETTLE_STEPS = 1.0, 20.0, 1000  # 1/ps; strong friction while the network takes over
 PROTOCOL = ("300:100", "500:50")  # K:ps
 
@@ -104,22 +104,35 @@ def perform(run: Run) -> dict:
         integrator.setStepSize(1e-3 * STEP_FS)
         integrator.setFriction(FRICTION)
         while result["steps"] < steps:
-            block = min(BLOCK, steps - result["steps"])
+            block = min(CLOSE_BLOCK if watch.is_close() else BLOCK, BLOCK - result["steps"] % BLOCK, steps - result["steps"])
             integrator.step(block)
             result["steps"] += block
             state = context.getState(getPositions=True, getEnergy=True)
             x = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
-            watch.look(x, state.getKineticEnergy()._value, result["steps"])
+            watch.look(x, state.getKineticEnergy()._value, result["steps"], regular=result["steps"] % BLOCK == 0)
     except Failed as error:
         result |= {"failure": error.kind, "detail": str(error), "positions": np.round(x, 3).tolist()}
-    except openmm.OpenMMException as error:  # NaN, or a geometry that the library refuses
-        result |= {"failure": "not finite", "detail": f"{error} (after {result['steps']} steps)"}
+    except openmm.OpenMMException as error:  # NaN, or a geometry that the library refuses: x is that of the last look
+        result |= {"failure": _kind(context, watch), "positions": np.round(x, 3).tolist(),
+                   "detail": f"{error} (within {CLOSE_BLOCK if watch.is_close() else BLOCK} steps of {result['steps']})"}
     seconds = time.monotonic() - began
     return result | {
         "largest_bond_ratio": round(watch.worst[0], 4), "largest_bond": watch.worst[1], "flips": watch.flips,
         "temperature_mean": round(float(np.mean(watch.kelvin)), 1) if watch.kelvin else None,
         "temperature_highest_mean": round(watch.highest_mean, 1), "atoms": topology.getNumAtoms(),
         "ms_per_step": round(1000 * seconds / max(1, result["steps"] + SETTLE_STEPS), 3)}
+
+
+def _kind(context: openmm.Context, watch: Watch) -> str:
+    """What a geometry that the library refuses looks like."""
+    try:
+        x = context.getState(getPositions=True).getPositions(asNumpy=True).value_in_unit(unit.angstrom)
+        watch.look(x, 0.0, 0, regular=False)
+    except Failed as error:
+        return error.kind
+    except openmm.OpenMMException:
+        pass
+    return "not finite"
 
 
 def _start(run: Run, seed: int) -> tuple[app.Topology, np.ndarray]:

@@ -1,7 +1,7 @@
 """Is a molecule in dynamics still what it was: bonds, chirality, peptide bonds, temperature.
 
-Positions are looked at every now and then (some 100 steps): a bond that breaks stays broken, while the largest bond
-ratio seen is a lower limit of the largest there was.
+Positions are looked at every now and then (some 100 steps, fewer while a bond is long): a bond that breaks stays broken,
+while the largest bond ratio seen is a lower limit of the largest there was.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from openmm import app
 from .molecules import neighbours
 from .soundness import Soundness
 
-BROKEN = 1.4  # bond length over ff14SB's equilibrium length
+BROKEN, LONG = 1.4, 1.2  # bond length over ff14SB's equilibrium length
 TRANSFERRED = 1.35  # a hydrogen this near to another heavy atom, over 1.0 angstrom, has moved to it
 WINDOW_PS = 5.0  # of the running mean of the temperature
 RUNAWAY = (0.5, 1.5)  # bounds of that mean over the thermostat's temperature
@@ -46,6 +46,7 @@ class Watch:
     flips: list[str] = field(default_factory=list)
     kelvin: list[float] = field(default_factory=list)
     highest_mean: float = 0.0
+    longest: float = 0.0  # bond ratio at the last look
 
     def __post_init__(self) -> None:
         self.atoms = list(self.topology.atoms())
@@ -55,8 +56,15 @@ class Watch:
         self.handed, self.trans = self.sound.handedness(self.start), self.sound.trans(self.start)
         self.recent: deque[float] = deque(maxlen=max(1, round(WINDOW_PS / self.interval_ps)))
 
-    def look(self, x: np.ndarray, kinetic: float, step: int) -> None:
-        """Positions [N, 3] in angstrom and kinetic energy in kJ/mol after `step`; raises Failed."""
+    def is_close(self) -> bool:
+        """Was some bond long at the last look?"""
+        return self.longest > LONG
+
+    def look(self, x: np.ndarray, kinetic: float, step: int, regular: bool = True) -> None:
+        """Positions [N, 3] in angstrom and kinetic energy in kJ/mol after `step`; raises Failed.
+
+        The temperature counts at regular looks, those `interval_ps` apart.
+        """
         where = f"after {step} steps"
         if not (np.isfinite(x).all() and np.isfinite(kinetic)):
             raise Failed("not finite", f"positions or velocities {where}")
@@ -68,14 +76,16 @@ class Watch:
             text = f"{self._label(bond[1])}-{self._label(bond[2])}"
             if was != now and text not in self.flips:
                 self.flips.append(text)
-        self._temperature(2 * kinetic / (x.size * openmm.unit.MOLAR_GAS_CONSTANT_R._value * 1e-3), where)
+        if regular:
+            self._temperature(2 * kinetic / (x.size * openmm.unit.MOLAR_GAS_CONSTANT_R._value * 1e-3), where)
 
     def _bonds(self, x: np.ndarray, where: str) -> None:
         ratios = np.linalg.norm(x[self.bonds[:, 0]] - x[self.bonds[:, 1]], axis=1) / self.lengths
         k = int(ratios.argmax())
         i, j = self.bonds[k]
         name = f"{self._label(i)}-{self._label(j)}"
-        self.worst = max(self.worst, (float(ratios[k]), name))
+        self.longest = float(ratios[k])
+        self.worst = max(self.worst, (self.longest, name))
         if ratios[k] > BROKEN:
             if 1 in self.numbers[[i, j]]:
                 hydrogen, parent = (i, j) if self.numbers[i] == 1 else (j, i)
