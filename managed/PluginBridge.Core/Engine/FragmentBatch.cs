@@ -1,6 +1,7 @@
 using PluginBridge.Core.Chemistry;
 using PluginBridge.Core.Fragmentation;
 using PluginBridge.Core.Potentials;
+using PluginBridge.Core.Potentials.Ensemble;
 
 namespace PluginBridge.Core.Engine;
 
@@ -14,6 +15,7 @@ internal sealed class FragmentBatch : IDisposable
     private readonly IReadOnlyList<Fragment> _fragments;
     private readonly int[][] _atoms;
     private readonly CapHydrogen[][] _caps;
+    private readonly bool[] _takesPart;
     private readonly IMoleculeEvaluator _evaluator;
     private readonly double[] _positions;
     private readonly double[] _gradients;
@@ -27,6 +29,9 @@ internal sealed class FragmentBatch : IDisposable
         _fragments = fragments;
         _atoms = [.. fragments.Select(f => f.Atoms.ToArray())];
         _caps = [.. fragments.Select(f => f.Caps.ToArray())];
+        _takesPart = new bool[topology.Atoms.Count];
+        foreach (int atom in _atoms.SelectMany(atoms => atoms).Concat(_caps.SelectMany(caps => caps).Select(cap => cap.Replaced)))
+            _takesPart[atom] = true;
         Molecule[] molecules = [.. fragments.Select(f => new Molecule(
             [.. f.Atoms.Select(a => topology.Atoms[a].AtomicNumber), .. f.Caps.Select(_ => 1)], f.Charge, f.UnpairedElectrons))];
         int slots = molecules.Sum(m => m.AtomicNumbers.Count);
@@ -48,15 +53,19 @@ internal sealed class FragmentBatch : IDisposable
     /// <param name="whole">Positions of the topology's atoms, molecules whole, nm.</param>
     /// <param name="box">Box vectors for an evaluator that takes minimum images itself, or empty.</param>
     /// <param name="accumulator">Receives gradients and strain gradient; null: energy only.</param>
+    /// <param name="member">Of an ensemble the member; null: the potential itself, an ensemble's mean.</param>
     /// <exception cref="PluginBridgeException">The evaluation failed; the message names the fragment.</exception>
-    public double AddGradients(ReadOnlySpan<double> whole, ReadOnlySpan<double> box, GradientAccumulator? accumulator)
+    public double AddGradients(ReadOnlySpan<double> whole, ReadOnlySpan<double> box, GradientAccumulator? accumulator, int? member = null)
     {
         Gather(whole);
         Span<double> gradients = accumulator is null ? [] : _gradients;
         Span<double> strains = accumulator is null || box.IsEmpty ? [] : _strains;
         try
         {
-            _evaluator.Evaluate(_positions, box, _energies, gradients, strains);
+            if (member is { } index)
+                ((EnsembleEvaluator)_evaluator).EvaluateMember(index, _positions, box, _energies, gradients, strains);
+            else
+                _evaluator.Evaluate(_positions, box, _energies, gradients, strains);
         }
         catch (PluginBridgeException e) when (e.Molecule is { } m)
         {
@@ -75,6 +84,9 @@ internal sealed class FragmentBatch : IDisposable
             Scatter(whole, !box.IsEmpty, accumulator);
         return energy;
     }
+
+    /// <summary>Whether an atom is part of, or moves a cap of, a fragment.</summary>
+    public bool TakesPart(int atom) => _takesPart[atom];
 
     /// <inheritdoc/>
     public void Dispose() => _evaluator.Dispose();

@@ -24,6 +24,13 @@ internal sealed class GradientAccumulator(int atoms)
         Array.Clear(_strain);
     }
 
+    /// <summary>Sets all to given values.</summary>
+    public void Set(ReadOnlySpan<double> gradient, ReadOnlySpan<double> strain)
+    {
+        gradient.CopyTo(_gradient);
+        strain.CopyTo(_strain);
+    }
+
     /// <summary>Adds the gradient of a real atom.</summary>
     /// <param name="atom">The atom.</param>
     /// <param name="factor">c_f, or −1 for a force.</param>

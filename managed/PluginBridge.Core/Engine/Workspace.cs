@@ -1,5 +1,6 @@
 using PluginBridge.Core.Chemistry;
 using PluginBridge.Core.Potentials;
+using PluginBridge.Core.Potentials.Ensemble;
 
 namespace PluginBridge.Core.Engine;
 
@@ -16,6 +17,7 @@ public sealed class Workspace : IDisposable
     private readonly MoleculeImages _images;
     private readonly GradientAccumulator _accumulator;
     private readonly double[] _whole;
+    private MemberSpread? _spread;
 
     internal Workspace(FragmentedSystem system, EvaluationOptions options)
     {
@@ -42,15 +44,55 @@ public sealed class Workspace : IDisposable
         Span<double> forces, Span<double> virial)
     {
         CheckArguments(positions, forces, virial, quantity);
+        return Evaluate(positions, boxVectors, quantity, forces, virial, null);
+    }
+
+    /// <summary>Evaluates an ensemble, with what its members tell of its error. Each is evaluated once; energy and forces are
+    /// those of Evaluate up to rounding.</summary>
+    /// <param name="positions">As of Evaluate.</param>
+    /// <param name="boxVectors">As of Evaluate.</param>
+    /// <param name="quantity">As of Evaluate; spreads and errors do not depend on it.</param>
+    /// <param name="forces">As of Evaluate.</param>
+    /// <param name="virial">As of Evaluate.</param>
+    /// <param name="uncertainty">Spreads and expected errors of the region's energy and forces, over all fragments; zero
+    /// for atoms that take no part.</param>
+    /// <returns>The energy, kJ/mol.</returns>
+    /// <exception cref="PluginBridgeException">As of Evaluate; Unsupported: the potential is no ensemble, or calibrated errors
+    /// are wanted and it has no calibration.</exception>
+    public double EvaluateWithUncertainty(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors, EnergyQuantity quantity,
+        Span<double> forces, Span<double> virial, ref Uncertainty uncertainty)
+    {
+        CheckArguments(positions, forces, virial, quantity);
+        ForceErrorCalibration? calibration = CheckUncertainty(uncertainty);
+        _spread ??= new MemberSpread(_system.Topology.Atoms.Count);
+        bool wantsForceSpread = !uncertainty.ForceSpreads.IsEmpty || !uncertainty.ExpectedForceErrors.IsEmpty;
+        double energy = Evaluate(positions, boxVectors, quantity, forces, virial, _spread, wantsForceSpread);
+        uncertainty.EnergySpread = _spread.EnergySpread;
+        for (int atom = 0; atom < uncertainty.ForceSpreads.Length; atom++)
+            uncertainty.ForceSpreads[atom] = _spread.ForceSpread(atom);
+        for (int atom = 0; atom < uncertainty.ExpectedForceErrors.Length; atom++)
+            uncertainty.ExpectedForceErrors[atom] = _batch.TakesPart(atom) ? calibration!.Expected(_spread.ForceSpread(atom)) : 0;
+        return energy;
+    }
+
+    /// <summary>Frees the evaluator's buffers.</summary>
+    public void Dispose() => _batch.Dispose();
+
+    private double Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors, EnergyQuantity quantity,
+        Span<double> forces, Span<double> virial, MemberSpread? spread, bool wantsForceSpread = false)
+    {
         bool passBox = !boxVectors.IsEmpty && _system.UsesBox;
         PeriodicBox box = PeriodicBox.Create(boxVectors, passBox ? _system.Potential.Info.Cutoff : 0);
         BaseEnergy baseEnergy = _base[(int)quantity] ?? throw _system.NoForceField(quantity);
-        bool wantsGradient = !forces.IsEmpty || !virial.IsEmpty;
+        GradientAccumulator? gradients = !forces.IsEmpty || !virial.IsEmpty || wantsForceSpread ? _accumulator : null;
 
         _images.MakeWhole(positions, box, join: baseEnergy.IsNeeded || (!passBox && _system.FragmentsSpanMolecules), _whole);
         _accumulator.Clear();
-        double energy = _batch.AddGradients(_whole, passBox ? boxVectors : [], wantsGradient ? _accumulator : null)
-            + baseEnergy.AddGradients(_whole, _accumulator);
+        ReadOnlySpan<double> passed = passBox ? boxVectors : [];
+        double energy = spread is null
+            ? _batch.AddGradients(_whole, passed, gradients)
+            : AddMeanGradients(spread, passed, gradients);
+        energy += baseEnergy.AddGradients(_whole, _accumulator);
         if (!double.IsFinite(energy))
             throw new PluginBridgeException(ErrorCode.Calculation, "The energy is not finite: atoms overlap.");
 
@@ -61,8 +103,39 @@ public sealed class Workspace : IDisposable
         return energy;
     }
 
-    /// <summary>Frees the evaluator's buffers.</summary>
-    public void Dispose() => _batch.Dispose();
+    /// <summary>Evaluates the members one by one; leaves their mean in the accumulator.</summary>
+    private double AddMeanGradients(MemberSpread spread, ReadOnlySpan<double> box, GradientAccumulator? gradients)
+    {
+        spread.Clear();
+        for (int member = 0; member < Ensemble!.MemberCount; member++)
+        {
+            _accumulator.Clear();
+            spread.Add(_batch.AddGradients(_whole, box, gradients, member), _accumulator);
+        }
+        _accumulator.Set(spread.Gradient, spread.Strain);
+        return spread.Energy;
+    }
+
+    private EnsemblePotential? Ensemble => _system.Potential as EnsemblePotential;
+
+    private ForceErrorCalibration? CheckUncertainty(in Uncertainty uncertainty)
+    {
+        string name = _system.Potential.Info.Name;
+        if (Ensemble is not { } ensemble)
+            throw new PluginBridgeException(ErrorCode.Unsupported,
+                $"The model '{name}' is no ensemble: it cannot tell how sure it is. Ask a model that is one.");
+        int atoms = _system.Topology.Atoms.Count;
+        if (!uncertainty.ForceSpreads.IsEmpty && uncertainty.ForceSpreads.Length != atoms)
+            throw new PluginBridgeException(ErrorCode.InvalidArgument,
+                $"Force spreads need room for {atoms} numbers; there is room for {uncertainty.ForceSpreads.Length}.");
+        if (uncertainty.ExpectedForceErrors.IsEmpty)
+            return null;
+        if (uncertainty.ExpectedForceErrors.Length != atoms)
+            throw new PluginBridgeException(ErrorCode.InvalidArgument,
+                $"Expected force errors need room for {atoms} numbers; there is room for {uncertainty.ExpectedForceErrors.Length}.");
+        return ensemble.Calibration ?? throw new PluginBridgeException(ErrorCode.Unsupported,
+            $"The ensemble '{name}' has no calibration: it has spreads, but no expected errors.");
+    }
 
     private void CheckArguments(ReadOnlySpan<double> positions, ReadOnlySpan<double> forces, ReadOnlySpan<double> virial, EnergyQuantity quantity)
     {

@@ -13,6 +13,18 @@ public enum PotentialTarget
     CorrectionToNonbonded,
 }
 
+/// <summary>Targets as model files and the C ABI spell them.</summary>
+public static class PotentialTargetNames
+{
+    /// <summary><c>E_QM</c>, <c>E_QM - E_MM</c> or <c>E_QM - E_nb</c>.</summary>
+    public static string Text(this PotentialTarget target) => target switch
+    {
+        PotentialTarget.CorrectionToForceField => "E_QM - E_MM",
+        PotentialTarget.CorrectionToNonbonded => "E_QM - E_nb",
+        _ => "E_QM",
+    };
+}
+
 /// <summary>What a potential is, for messages, checks and serialization.</summary>
 public sealed record PotentialInfo
 {

@@ -1,3 +1,4 @@
+using PluginBridge.Core.Potentials.Ensemble;
 using PluginBridge.Core.Potentials.ViSNet;
 using PluginBridge.Core.Potentials.Xtb;
 
@@ -5,16 +6,17 @@ namespace PluginBridge.Core.Potentials;
 
 /// <summary>Finds potentials by name: the built-in ones and model files.</summary>
 /// <remarks>
-/// A model <c>name</c> is the file <c>name/name.safetensors</c> in one of these folders, the first that has it: those of
-/// the environment variable PLUGINBRIDGE_MODELS (separated by colons), then <c>models</c> and
-/// <c>share/pluginbridge/models</c> in the folder of the library or executable and in those above it.
+/// A model <c>name</c> is the file <c>name/name.safetensors</c> (a network) or, if there is none, <c>name/name.json</c> (an
+/// ensemble of networks) in one of these folders, the first that has it: those of the environment variable
+/// PLUGINBRIDGE_MODELS (separated by colons), then <c>models</c> and <c>share/pluginbridge/models</c> in the folder of the
+/// library or executable and in those above it.
 /// </remarks>
 public static class PotentialCatalog
 {
     /// <summary>Environment variable with folders of models.</summary>
     public const string PathVariable = "PLUGINBRIDGE_MODELS";
 
-    private const string Extension = ".safetensors";
+    private static readonly string[] _extensions = [".safetensors", EnsembleFile.Extension];
     private const int LevelsUp = 8;
 
     /// <summary>
@@ -36,7 +38,7 @@ public static class PotentialCatalog
         {
             Gfn2XtbPotential.BuiltInName => new Gfn2XtbPotential(),
             ForceFieldOnlyPotential.BuiltInName => new ForceFieldOnlyPotential(),
-            _ => ViSNetPotential.Load(FindFile(nameOrPath)),
+            _ => LoadFile(FindFile(nameOrPath)),
         };
         if (string.IsNullOrEmpty(expectedHash) || potential.Info.Hash.Equals(expectedHash, StringComparison.OrdinalIgnoreCase))
             return potential;
@@ -50,8 +52,11 @@ public static class PotentialCatalog
 
     /// <summary>Loads a model file that lies in memory.</summary>
     /// <param name="data">The bytes of a model file; the potential keeps what it needs of them.</param>
-    /// <exception cref="PluginBridgeException">The bytes are no model.</exception>
-    public static IPotential LoadMemory(ReadOnlyMemory<byte> data) => ViSNetPotential.Load(data.Span, "model in memory");
+    /// <exception cref="PluginBridgeException">The bytes are no model, or an ensemble.</exception>
+    public static IPotential LoadMemory(ReadOnlyMemory<byte> data) => EnsembleFile.IsJson(data.Span)
+        ? throw new PluginBridgeException(ErrorCode.Unsupported,
+            "The model in memory is an ensemble, a JSON file that names other files: load it by its path.")
+        : ViSNetPotential.Load(data.Span, "model in memory");
 
     /// <summary>Names that <see cref="Load"/> finds, built-in ones first; <c>gfn2-xtb</c> where libxtb is installed.</summary>
     public static IReadOnlyList<string> List()
@@ -59,7 +64,7 @@ public static class PotentialCatalog
         var models = new SortedSet<string>(StringComparer.Ordinal);
         foreach (string folder in Folders())
             foreach (string directory in Directory.EnumerateDirectories(folder))
-                if (File.Exists(FileIn(folder, Path.GetFileName(directory))))
+                if (FileIn(folder, Path.GetFileName(directory)) is not null)
                     models.Add(Path.GetFileName(directory));
         string[] builtIn = Gfn2XtbPotential.IsAvailable
             ? [ForceFieldOnlyPotential.BuiltInName, Gfn2XtbPotential.BuiltInName]
@@ -72,26 +77,29 @@ public static class PotentialCatalog
         if (File.Exists(nameOrPath))
             return nameOrPath;
         bool isPath = nameOrPath.Contains('/') || nameOrPath.Contains(Path.DirectorySeparatorChar)
-            || nameOrPath.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
+            || _extensions.Any(extension => nameOrPath.EndsWith(extension, StringComparison.OrdinalIgnoreCase));
         if (isPath)
         {
             // A model's folder stands for the file of the same name in it.
             string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(nameOrPath));
-            string inside = Path.Combine(full, Path.GetFileName(full) + Extension);
-            return File.Exists(inside)
-                ? inside
-                : throw new PluginBridgeException(ErrorCode.File, $"There is no model file {nameOrPath}. {Available()}");
+            return FileIn(Path.GetDirectoryName(full) ?? full, Path.GetFileName(full))
+                ?? throw new PluginBridgeException(ErrorCode.File, $"There is no model file {nameOrPath}. {Available()}");
         }
 
         foreach (string folder in Folders())
-            if (FileIn(folder, nameOrPath) is { } file && File.Exists(file))
+            if (FileIn(folder, nameOrPath) is { } file)
                 return file;
         throw new PluginBridgeException(ErrorCode.File,
             $"There is no model '{nameOrPath}'. {Available()} Looked in {string.Join(", ", Folders().DefaultIfEmpty("no folder"))}; " +
             $"{PathVariable} adds folders, and a path to a model file works too.");
     }
 
-    private static string FileIn(string folder, string name) => Path.Combine(folder, name, name + Extension);
+    /// <summary>The file of a model's folder; null if there is none.</summary>
+    private static string? FileIn(string folder, string name) =>
+        _extensions.Select(extension => Path.Combine(folder, name, name + extension)).FirstOrDefault(File.Exists);
+
+    private static IPotential LoadFile(string path) =>
+        EnsembleFile.IsEnsemble(path) ? EnsemblePotential.Load(path) : ViSNetPotential.Load(path);
 
     private static string Available() => $"Available: {string.Join(", ", List())}.";
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using PluginBridge.Core.IO;
 
 namespace PluginBridge.Core.Potentials.ViSNet;
 
@@ -63,10 +64,10 @@ internal sealed record ViSNetHeader
                 $"Cannot use model file '{file}': its metadata 'pluginbridge' is not JSON ({e.Message})", e);
         }
         using (document)
-            return Read(new JsonReader(document.RootElement, file, "metadata"));
+            return Read(new ModelJson(document.RootElement, file, "metadata"));
     }
 
-    private static ViSNetHeader Read(JsonReader root)
+    private static ViSNetHeader Read(ModelJson root)
     {
         int format = root.Integer("format");
         if (format != FormatVersion)
@@ -113,7 +114,7 @@ internal sealed record ViSNetHeader
         return header;
     }
 
-    private void Check(JsonReader root)
+    private void Check(ModelJson root)
     {
         if (HiddenChannels < 2 || HiddenChannels > 65536 || HiddenChannels % 2 != 0)
             throw root.Bad($"hidden_channels is {HiddenChannels}, not a positive even number");
@@ -135,7 +136,7 @@ internal sealed record ViSNetHeader
             throw root.Bad("base_force_field is missing, though the target is a difference to a force field");
     }
 
-    private static PotentialTarget ParseTarget(JsonReader root)
+    private static PotentialTarget ParseTarget(ModelJson root)
     {
         string target = root.Text("target");
         return target.Replace('−', '-').Replace(" ", "", StringComparison.Ordinal) switch
@@ -147,7 +148,7 @@ internal sealed record ViSNetHeader
         };
     }
 
-    private static double ParseEnergyUnit(JsonReader root, string unit) => unit switch
+    private static double ParseEnergyUnit(ModelJson root, string unit) => unit switch
     {
         "kcal/mol" => Units.KilojoulePerKilocalorie,
         "kJ/mol" => 1,
@@ -155,52 +156,4 @@ internal sealed record ViSNetHeader
         "hartree" => Units.KilojoulePerHartree,
         _ => throw root.Unsupported($"its unit of energy is '{unit}'; this version knows kcal/mol, kJ/mol, eV and hartree"),
     };
-
-    /// <summary>An object of the header that names file and key when something is wrong.</summary>
-    private readonly struct JsonReader(JsonElement element, string file, string path)
-    {
-        public PluginBridgeException Bad(string reason) =>
-            new(ErrorCode.File, $"Cannot use model file '{file}': {reason} (in its metadata).");
-
-        public PluginBridgeException Unsupported(string reason) =>
-            new(ErrorCode.Unsupported, $"Cannot use model file '{file}': {reason}.");
-
-        public JsonReader Child(string key) =>
-            new(Get(key, JsonValueKind.Object, "an object"), file, $"{path}.{key}");
-
-        public string Text(string key) => Get(key, JsonValueKind.String, "a text").GetString()!;
-
-        public bool Has(string key) =>
-            element.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
-
-        public string? OptionalText(string key) => Has(key) ? Text(key) : null;
-
-        public double Number(string key)
-        {
-            double number = Get(key, JsonValueKind.Number, "a number").GetDouble();
-            return double.IsFinite(number) ? number : throw Bad($"'{path}.{key}' is not a finite number");
-        }
-
-        public int Integer(string key) =>
-            Get(key, JsonValueKind.Number, "a number").TryGetInt32(out int number)
-                ? number
-                : throw Bad($"'{path}.{key}' is not a whole number");
-
-        public int[] Integers(string key)
-        {
-            var array = Get(key, JsonValueKind.Array, "a list");
-            var numbers = new int[array.GetArrayLength()];
-            for (int i = 0; i < numbers.Length; i++)
-                if (array[i].ValueKind != JsonValueKind.Number || !array[i].TryGetInt32(out numbers[i]))
-                    throw Bad($"'{path}.{key}' is not a list of whole numbers");
-            return numbers;
-        }
-
-        private JsonElement Get(string key, JsonValueKind kind, string kindText)
-        {
-            if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(key, out var value))
-                throw Bad($"'{path}.{key}' is missing");
-            return value.ValueKind == kind ? value : throw Bad($"'{path}.{key}' is not {kindText}");
-        }
-    }
 }
