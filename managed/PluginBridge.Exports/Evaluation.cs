@@ -9,6 +9,8 @@ namespace PluginBridge.Exports;
 /// <summary>Energies and forces: the section <c>evaluation</c> of <c>pluginbridge.h</c>.</summary>
 public static unsafe class Evaluation
 {
+    private const int _sizeWithEnergySpread = 16;
+
     [UnmanagedCallersOnly(EntryPoint = "pb_workspace_create", CallConvs = [typeof(CallConvCdecl)])]
     public static int CreateWorkspace(nint system, PbWorkspaceOptions* options, nint* workspace) => Guard.Invoke(() =>
     {
@@ -47,12 +49,25 @@ public static unsafe class Evaluation
                 "Electrostatic embedding is not part of this version: environment_count must be 0, its arrays NULL.");
 
         int length = 3 * owner.AtomCount;
-        double result = owner.Evaluate(
-            new ReadOnlySpan<double>(positions, length),
-            new ReadOnlySpan<double>(given.BoxVectors, given.BoxVectors == null ? 0 : 9),
-            (EnergyQuantity)given.Quantity,
-            new Span<double>(forces, forces == null ? 0 : length),
-            new Span<double>(virial, virial == null ? 0 : 9));
+        var r = new ReadOnlySpan<double>(positions, length);
+        var box = new ReadOnlySpan<double>(given.BoxVectors, given.BoxVectors == null ? 0 : 9);
+        var quantity = (EnergyQuantity)given.Quantity;
+        var f = new Span<double>(forces, forces == null ? 0 : length);
+        var w = new Span<double>(virial, virial == null ? 0 : 9);
+        double result;
+        if (given.Uncertainty == null)
+            result = owner.Evaluate(r, box, quantity, f, w);
+        else
+        {
+            PbUncertainty wanted = Input.Read(given.Uncertainty, "pb_uncertainty");
+            if (wanted.StructSize < _sizeWithEnergySpread)
+                throw Guard.Invalid($"pb_uncertainty.struct_size is {wanted.StructSize}: there is no room for energy_spread.");
+            var uncertainty = new Uncertainty(
+                new Span<double>(wanted.ForceSpreads, wanted.ForceSpreads == null ? 0 : owner.AtomCount),
+                new Span<double>(wanted.ForceErrors, wanted.ForceErrors == null ? 0 : owner.AtomCount));
+            result = owner.EvaluateWithUncertainty(r, box, quantity, f, w, ref uncertainty);
+            given.Uncertainty->EnergySpread = uncertainty.EnergySpread;
+        }
         if (energy != null)
             *energy = result;
     });

@@ -33,7 +33,7 @@ public static unsafe class Library
     [UnmanagedCallersOnly(EntryPoint = "pb_has_feature", CallConvs = [typeof(CallConvCdecl)])]
     public static int HasFeature(byte* feature) => Guard.Query(0, () => Utf8.Read(feature) switch
     {
-        "box" or "virial" or "float64" or "visnet" or "host-terms" or "training" => 1,
+        "box" or "virial" or "float64" or "visnet" or "host-terms" or "training" or "uncertainty" => 1,
         "gfn2-xtb" => PotentialCatalog.List().Contains("gfn2-xtb") ? 1 : 0,
         _ => 0,
     });

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using PluginBridge.Core.Potentials;
+using PluginBridge.Core.Potentials.Ensemble;
 
 namespace PluginBridge.Exports;
 
@@ -32,6 +33,19 @@ public static unsafe class Models
     [UnmanagedCallersOnly(EntryPoint = "pb_model_get_info", CallConvs = [typeof(CallConvCdecl)])]
     public static int GetInfo(nint model, PbModelInfo* info) => Guard.Invoke(() =>
         Output.Write(info, HandleTable.Get<ModelHandle>(model).Describe(), "pb_model_info"));
+
+    [UnmanagedCallersOnly(EntryPoint = "pb_model_get_ensemble", CallConvs = [typeof(CallConvCdecl)])]
+    public static int GetEnsemble(nint model, PbEnsembleInfo* info) => Guard.Invoke(() =>
+    {
+        var ensemble = HandleTable.Get<ModelHandle>(model).Potential.Value as EnsemblePotential;
+        Output.Write(info, new PbEnsembleInfo
+        {
+            MemberCount = ensemble?.MemberCount ?? 1,
+            IsCalibrated = ensemble?.Calibration is null ? 0 : 1,
+            ErrorFloor = ensemble?.Calibration?.Floor ?? 0,
+            ErrorScale = ensemble?.Calibration?.Scale ?? 0,
+        }, "pb_ensemble_info");
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pb_model_supports_element", CallConvs = [typeof(CallConvCdecl)])]
     public static int SupportsElement(nint model, int atomicNumber) => Guard.Query(0, () =>

@@ -109,7 +109,7 @@ PB_EXPORT const char* pb_instruction_set(void);
 
 /** 1 if the library has a feature, else 0.
  *  @param feature  "box", "virial", "float64", "visnet", "gfn2-xtb" (libxtb found), "host-terms",
- *                 "training" */
+ *                 "training", "uncertainty" (ensembles) */
 PB_EXPORT int32_t pb_has_feature(const char* feature);
 
 /** Message of the last failed call of this thread; never NULL, valid until the thread's next failing call. */
@@ -131,7 +131,8 @@ typedef struct pb_model_info {
     size_t struct_size;
     /** Name that loads it, e.g. "visnet-gfn2", "gfn2-xtb". */
     const char* name;
-    /** SHA-256 of the model file in lower-case hex; "" for built-in potentials. */
+    /** SHA-256 of the model file in lower-case hex; "" for built-in potentials. An ensemble's file has its members'
+     *  hashes in it, so its own stands for them too. */
     const char* hash;
     /** "E_QM - E_MM", "E_QM - E_nb" or "E_QM". */
     const char* target;
@@ -144,13 +145,14 @@ typedef struct pb_model_info {
 } pb_model_info;
 
 /** Loads a potential.
- *  @param name_or_path   a shipped model's name ("visnet-gfn2"), a model file, or a built-in potential: "gfn2-xtb"
+ *  @param name_or_path   a shipped model's name ("visnet-gfn2"), a model file (a network, or the JSON file of an
+ *                        ensemble of networks, whose mean is then the model), or a built-in potential: "gfn2-xtb"
  *                        (libxtb, loaded at run time) or "ff14sb" (zero correction: the plain force field)
  *  @param expected_hash  (optional) refuse a model file whose hash is another
  *  @param model          the new handle */
 PB_EXPORT pb_status pb_model_load(const char* name_or_path, const char* expected_hash, pb_model** model);
 
-/** Loads a model file that lies in memory.
+/** Loads a model file that lies in memory; PB_UNSUPPORTED for an ensemble, which names other files.
  *  @param data  the bytes of a model file (copied)
  *  @param size  their number */
 PB_EXPORT pb_status pb_model_load_memory(const void* data, size_t size, pb_model** model);
@@ -161,6 +163,24 @@ PB_EXPORT void pb_model_free(pb_model* model);
 /** Describes a model.
  *  @param info  struct_size set by the caller */
 PB_EXPORT pb_status pb_model_get_info(const pb_model* model, pb_model_info* info);
+
+/** What a model knows of its own error; filled by pb_model_get_ensemble. */
+typedef struct pb_ensemble_info {
+    size_t struct_size;
+    /** Networks whose mean the model is; 1 if it is no ensemble. With 2 or more pb_evaluate gives spreads. */
+    int64_t member_count;
+    /** 1 if spreads are calibrated against true errors: the expected error of an atom's force is
+     *  sqrt(error_floor^2 + (error_scale * spread)^2). 0: the two numbers below are 0, and pb_evaluate has no errors. */
+    int32_t is_calibrated;
+    int32_t reserved;
+    /** kJ/mol/nm */
+    double error_floor;
+    double error_scale;
+} pb_ensemble_info;
+
+/** Describes a model as an ensemble.
+ *  @param info  struct_size set by the caller */
+PB_EXPORT pb_status pb_model_get_ensemble(const pb_model* model, pb_ensemble_info* info);
 
 /** 1 if the model knows an element, else 0. */
 PB_EXPORT int32_t pb_model_supports_element(const pb_model* model, int32_t atomic_number);
@@ -344,6 +364,21 @@ PB_EXPORT pb_status pb_workspace_create(const pb_system* system, const pb_worksp
 /** Frees a workspace. */
 PB_EXPORT void pb_workspace_free(pb_workspace* workspace);
 
+/** How far the members of an ensemble are apart; filled by pb_evaluate. E_m and F_m are energy and forces of member m
+ *  of n for the whole region (all fragments, caps' forces passed on), E and F their means, which are the model's. Each
+ *  member is evaluated: an ensemble takes the time of n networks. */
+typedef struct pb_uncertainty {
+    size_t struct_size;
+    /** sqrt(sum_m (E_m - E)^2 / (n - 1)), kJ/mol; set by pb_evaluate */
+    double energy_spread;
+    /** (optional) sqrt(sum_m |F_m - F|^2 / (n - 1)) of each atom, kJ/mol/nm [atom_count], overwritten; zero for atoms
+     *  that take no part */
+    double* force_spreads;
+    /** (optional) Expected |F - F_reference| of each atom, by its spread and the model's calibration, kJ/mol/nm
+     *  [atom_count], overwritten; zero for atoms that take no part. PB_UNSUPPORTED if the model has no calibration. */
+    double* force_errors;
+} pb_uncertainty;
+
 /** Options of one evaluation. */
 typedef struct pb_evaluation_options {
     size_t struct_size;
@@ -358,6 +393,9 @@ typedef struct pb_evaluation_options {
     const double* environment_positions;
     const double* environment_charges;
     double* environment_forces;
+    /** (optional) Receives the spread of an ensemble's members, for either quantity the same; struct_size set by the
+     *  caller. PB_UNSUPPORTED if the model is no ensemble. */
+    pb_uncertainty* uncertainty;
 } pb_evaluation_options;
 
 /** Energy, forces and virial at given positions.

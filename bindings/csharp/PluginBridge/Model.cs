@@ -12,6 +12,14 @@ namespace PluginBridge;
 public sealed record ModelInfo(string Name, string Hash, string Target, string? BaseForceField, string ReferenceMethod,
     double Cutoff);
 
+/// <summary>What an ensemble of networks knows of its own error.</summary>
+/// <param name="MemberCount">Networks whose mean the model is; 1 if it is no ensemble.</param>
+/// <param name="IsCalibrated">Whether spreads are calibrated: the expected error of an atom's force is
+/// √(<paramref name="ErrorFloor"/>² + (<paramref name="ErrorScale"/> · spread)²).</param>
+/// <param name="ErrorFloor">kJ/mol/nm.</param>
+/// <param name="ErrorScale">Error per spread.</param>
+public sealed record EnsembleInfo(long MemberCount, bool IsCalibrated, double ErrorFloor, double ErrorScale);
+
 /// <summary>A potential of molecules. Immutable: any number of threads and systems may share it.</summary>
 public sealed unsafe class Model : IDisposable
 {
@@ -19,15 +27,19 @@ public sealed unsafe class Model : IDisposable
     {
         Handle = new ModelHandle(model);
         Info = Describe();
+        Ensemble = DescribeEnsemble();
     }
 
     /// <summary>What it is.</summary>
     public ModelInfo Info { get; }
 
+    /// <summary>What it knows of its own error.</summary>
+    public EnsembleInfo Ensemble { get; }
+
     internal ModelHandle Handle { get; }
 
     /// <summary>Loads a potential.</summary>
-    /// <param name="nameOrPath">A shipped model's name, a model file, or a built-in potential: <c>gfn2-xtb</c>,
+    /// <param name="nameOrPath">A shipped model's name, a model file (an ensemble's too), or a built-in potential: <c>gfn2-xtb</c>,
     /// <c>ff14sb</c>.</param>
     /// <param name="expectedHash">Refuse a model file whose hash is another.</param>
     /// <exception cref="ModelFileException">Missing, truncated, of another format or hash.</exception>
@@ -80,5 +92,13 @@ public sealed unsafe class Model : IDisposable
         Ensure.Success(NativeMethods.pb_model_get_info((pb_model*)model.Pointer, &info));
         return new ModelInfo(Ensure.Text(info.name) ?? "", Ensure.Text(info.hash) ?? "", Ensure.Text(info.target) ?? "",
             Ensure.Text(info.base_force_field), Ensure.Text(info.reference_method) ?? "", info.cutoff);
+    }
+
+    private EnsembleInfo DescribeEnsemble()
+    {
+        using var model = new Borrowed(Handle);
+        var info = new pb_ensemble_info { struct_size = (nuint)sizeof(pb_ensemble_info) };
+        Ensure.Success(NativeMethods.pb_model_get_ensemble((pb_model*)model.Pointer, &info));
+        return new EnsembleInfo(info.member_count, info.is_calibrated != 0, info.error_floor, info.error_scale);
     }
 }

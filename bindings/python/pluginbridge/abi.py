@@ -28,6 +28,11 @@ class ModelInfo(_Sized):
                 ("base_force_field", c_char_p), ("reference_method", c_char_p), ("cutoff", c_double)]
 
 
+class EnsembleInfo(_Sized):
+    _fields_ = [("struct_size", c_size_t), ("member_count", c_int64), ("is_calibrated", c_int32), ("reserved", c_int32),
+                ("error_floor", c_double), ("error_scale", c_double)]
+
+
 class HostTerms(_Sized):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -72,10 +77,16 @@ class WorkspaceOptions(_Sized):
     _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("double_precision", c_int32)]
 
 
+class Uncertainty(_Sized):
+    _fields_ = [("struct_size", c_size_t), ("energy_spread", c_double), ("force_spreads", _doubles),
+                ("force_errors", _doubles)]
+
+
 class EvaluationOptions(_Sized):
     _fields_ = [("struct_size", c_size_t), ("quantity", c_int32), ("reserved", c_int32), ("box_vectors", _doubles),
                 ("environment_count", c_int64), ("environment_positions", _doubles),
-                ("environment_charges", _doubles), ("environment_forces", _doubles)]
+                ("environment_charges", _doubles), ("environment_forces", _doubles),
+                ("uncertainty", POINTER(Uncertainty))]
 
 
 class TrainerOptions(_Sized):
@@ -103,6 +114,7 @@ PROTOTYPES = {
     "pb_model_load_memory": (c_int32, [c_void_p, c_size_t, POINTER(c_void_p)]),
     "pb_model_free": (None, [c_void_p]),
     "pb_model_get_info": (c_int32, [c_void_p, POINTER(ModelInfo)]),
+    "pb_model_get_ensemble": (c_int32, [c_void_p, POINTER(EnsembleInfo)]),
     "pb_model_supports_element": (c_int32, [c_void_p, c_int32]),
     "pb_model_list": (c_int32, [c_char_p, c_size_t, POINTER(c_size_t)]),
     "pb_system_create": (c_int32, [c_void_p, POINTER(SystemSpec), POINTER(c_void_p)]),

@@ -41,12 +41,7 @@ internal sealed class ModelHandle : HandleTarget
         PotentialInfo info = potential.Info;
         _name = new Utf8String(info.Name);
         _hash = new Utf8String(info.Hash);
-        _target = new Utf8String(info.Target switch
-        {
-            PotentialTarget.CorrectionToForceField => "E_QM - E_MM",
-            PotentialTarget.CorrectionToNonbonded => "E_QM - E_nb",
-            _ => "E_QM",
-        });
+        _target = new Utf8String(info.Target.Text());
         _baseForceField = info.BaseForceField is { } name ? new Utf8String(name) : null;
         _referenceMethod = new Utf8String(info.ReferenceMethod);
     }
@@ -193,6 +188,20 @@ internal sealed class WorkspaceHandle : ExclusiveTarget
         try
         {
             return _workspace.Evaluate(positions, boxVectors, quantity, forces, virial);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    internal double EvaluateWithUncertainty(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors,
+        EnergyQuantity quantity, Span<double> forces, Span<double> virial, ref Uncertainty uncertainty)
+    {
+        Enter();
+        try
+        {
+            return _workspace.EvaluateWithUncertainty(positions, boxVectors, quantity, forces, virial, ref uncertainty);
         }
         finally
         {

@@ -15,6 +15,18 @@ public unsafe struct PbModelInfo
     internal double Cutoff;
 }
 
+/// <summary><c>pb_ensemble_info</c>, field by field.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public struct PbEnsembleInfo
+{
+    internal nuint StructSize;
+    internal long MemberCount;
+    internal int IsCalibrated;
+    internal int Reserved;
+    internal double ErrorFloor;
+    internal double ErrorScale;
+}
+
 /// <summary><c>pb_host_terms</c>, field by field.</summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct PbHostTerms
@@ -106,6 +118,16 @@ public struct PbWorkspaceOptions
     internal int DoublePrecision;
 }
 
+/// <summary><c>pb_uncertainty</c>, field by field.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct PbUncertainty
+{
+    internal nuint StructSize;
+    internal double EnergySpread;
+    internal double* ForceSpreads;
+    internal double* ForceErrors;
+}
+
 /// <summary><c>pb_evaluation_options</c>, field by field.</summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct PbEvaluationOptions
@@ -118,6 +140,7 @@ public unsafe struct PbEvaluationOptions
     internal double* EnvironmentPositions;
     internal double* EnvironmentCharges;
     internal double* EnvironmentForces;
+    internal PbUncertainty* Uncertainty;
 }
 
 /// <summary><c>pb_trainer_options</c>, field by field.</summary>

@@ -9,11 +9,13 @@ namespace PluginBridge.Bindings.Tests;
 public sealed class LayoutTests
 {
     [TestCase(typeof(pb_model_info))]
+    [TestCase(typeof(pb_ensemble_info))]
     [TestCase(typeof(pb_host_terms))]
     [TestCase(typeof(pb_system_spec))]
     [TestCase(typeof(pb_cap))]
     [TestCase(typeof(pb_fragment_info))]
     [TestCase(typeof(pb_workspace_options))]
+    [TestCase(typeof(pb_uncertainty))]
     [TestCase(typeof(pb_evaluation_options))]
     [TestCase(typeof(pb_trainer_options))]
     [TestCase(typeof(pb_tensor_info))]

@@ -98,7 +98,8 @@ internal unsafe struct pb_model_info
     /// <summary>Name that loads it, e.g. "visnet-gfn2", "gfn2-xtb".</summary>
     public byte* name;
 
-    /// <summary>SHA-256 of the model file in lower-case hex; "" for built-in potentials.</summary>
+    /// <summary>SHA-256 of the model file in lower-case hex; "" for built-in potentials. An ensemble's file
+    /// has its members' hashes in it, so its own stands for them too.</summary>
     public byte* hash;
 
     /// <summary>"E_QM - E_MM", "E_QM - E_nb" or "E_QM".</summary>
@@ -112,6 +113,29 @@ internal unsafe struct pb_model_info
 
     /// <summary>Range of one interaction, nm; infinite for quantum chemistry.</summary>
     public double cutoff;
+}
+
+/// <summary>What a model knows of its own error; filled by pb_model_get_ensemble.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct pb_ensemble_info
+{
+    public nuint struct_size;
+
+    /// <summary>Networks whose mean the model is; 1 if it is no ensemble. With 2 or more pb_evaluate gives
+    /// spreads.</summary>
+    public long member_count;
+
+    /// <summary>1 if spreads are calibrated against true errors: the expected error of an atom's force is
+    /// sqrt(error_floor^2 + (error_scale * spread)^2). 0: the two numbers below are 0, and pb_evaluate has no
+    /// errors.</summary>
+    public int is_calibrated;
+
+    public int reserved;
+
+    /// <summary>kJ/mol/nm</summary>
+    public double error_floor;
+
+    public double error_scale;
 }
 
 /// <summary>The host's additive force-field terms, as OpenMM's System holds them; indices are those of
@@ -306,6 +330,27 @@ internal unsafe struct pb_workspace_options
     public int double_precision;
 }
 
+/// <summary>How far the members of an ensemble are apart; filled by pb_evaluate. E_m and F_m are energy and
+/// forces of member m of n for the whole region (all fragments, caps' forces passed on), E and F their means,
+/// which are the model's. Each member is evaluated: an ensemble takes the time of n networks.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct pb_uncertainty
+{
+    public nuint struct_size;
+
+    /// <summary>sqrt(sum_m (E_m - E)^2 / (n - 1)), kJ/mol; set by pb_evaluate</summary>
+    public double energy_spread;
+
+    /// <summary>(optional) sqrt(sum_m |F_m - F|^2 / (n - 1)) of each atom, kJ/mol/nm [atom_count],
+    /// overwritten; zero for atoms that take no part</summary>
+    public double* force_spreads;
+
+    /// <summary>(optional) Expected |F - F_reference| of each atom, by its spread and the model's
+    /// calibration, kJ/mol/nm [atom_count], overwritten; zero for atoms that take no part. PB_UNSUPPORTED if
+    /// the model has no calibration.</summary>
+    public double* force_errors;
+}
+
 /// <summary>Options of one evaluation.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct pb_evaluation_options
@@ -330,6 +375,10 @@ internal unsafe struct pb_evaluation_options
     public double* environment_charges;
 
     public double* environment_forces;
+
+    /// <summary>(optional) Receives the spread of an ensemble's members, for either quantity the same;
+    /// struct_size set by the caller. PB_UNSUPPORTED if the model is no ensemble.</summary>
+    public pb_uncertainty* uncertainty;
 }
 
 /// <summary>Numerical options of a trainer.</summary>
@@ -413,7 +462,7 @@ internal static unsafe partial class NativeMethods
 
     /// <summary>1 if the library has a feature, else 0.</summary>
     /// <param name="feature">"box", "virial", "float64", "visnet", "gfn2-xtb" (libxtb found), "host-terms",
-    /// "training"</param>
+    /// "training", "uncertainty" (ensembles)</param>
     [LibraryImport(LibraryName)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int pb_has_feature(byte* feature);
@@ -432,9 +481,9 @@ internal static unsafe partial class NativeMethods
         delegate* unmanaged[Cdecl]<int, byte*, void*, void> callback, void* user);
 
     /// <summary>Loads a potential.</summary>
-    /// <param name="name_or_path">a shipped model's name ("visnet-gfn2"), a model file, or a built-in
-    /// potential: "gfn2-xtb" (libxtb, loaded at run time) or "ff14sb" (zero correction: the plain force
-    /// field)</param>
+    /// <param name="name_or_path">a shipped model's name ("visnet-gfn2"), a model file (a network, or the
+    /// JSON file of an ensemble of networks, whose mean is then the model), or a built-in potential:
+    /// "gfn2-xtb" (libxtb, loaded at run time) or "ff14sb" (zero correction: the plain force field)</param>
     /// <param name="expected_hash">(optional) refuse a model file whose hash is another</param>
     /// <param name="model">the new handle</param>
     [LibraryImport(LibraryName)]
@@ -442,7 +491,8 @@ internal static unsafe partial class NativeMethods
     internal static partial pb_status pb_model_load(
         byte* name_or_path, byte* expected_hash, pb_model** model);
 
-    /// <summary>Loads a model file that lies in memory.</summary>
+    /// <summary>Loads a model file that lies in memory; PB_UNSUPPORTED for an ensemble, which names other
+    /// files.</summary>
     /// <param name="data">the bytes of a model file (copied)</param>
     /// <param name="size">their number</param>
     [LibraryImport(LibraryName)]
@@ -459,6 +509,12 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial pb_status pb_model_get_info(pb_model* model, pb_model_info* info);
+
+    /// <summary>Describes a model as an ensemble.</summary>
+    /// <param name="info">struct_size set by the caller</param>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial pb_status pb_model_get_ensemble(pb_model* model, pb_ensemble_info* info);
 
     /// <summary>1 if the model knows an element, else 0.</summary>
     [LibraryImport(LibraryName)]
