@@ -9,7 +9,10 @@
   water    the pair in water
 correction.safetensors ("E_QM - E_MM") and absolute.safetensors ("E_QM"): one network with random weights, its output
 scaled so that dynamics with it is stable.
+ensemble.json: the networks correction.safetensors, member-2.safetensors and member-3.safetensors, whose weights are
+disturbed, with a calibration; uncalibrated.json: without one.
 """
+import hashlib
 import json
 import struct
 import sys
@@ -92,6 +95,24 @@ def write_models(folder):
         (folder / f"{name}.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size:])
 
 
+def write_ensembles(folder):
+    data = (folder / "correction.safetensors").read_bytes()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    weights = np.frombuffer(data[start:], "<f4")
+    random = np.random.default_rng(1)
+    for member in (2, 3):
+        disturbed = weights * (1 + 0.1 * random.standard_normal(weights.size)).astype("<f4")
+        (folder / f"member-{member}.safetensors").write_bytes(data[:start] + disturbed.tobytes())
+    files = ["correction.safetensors", "member-2.safetensors", "member-3.safetensors"]
+    ensemble = {"format": 1, "type": "ensemble", "name": "ensemble",
+                "members": [{"file": file, "sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
+                            for file in files]}
+    (folder / "uncalibrated.json").write_text(json.dumps(ensemble))
+    ensemble["calibration"] = {"form": "sqrt(floor^2 + (scale * spread)^2)", "floor": 2.0, "scale": 1.5,
+                               "unit": "kJ/mol/nm"}
+    (folder / "ensemble.json").write_text(json.dumps(ensemble))
+
+
 def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,6 +121,7 @@ def main():
           constraints=None)
     write_pair(folder, pdb)
     write_models(folder)
+    write_ensembles(folder)
 
 
 if __name__ == "__main__":

@@ -52,8 +52,9 @@ public:
     };
 
     /**
-     * @param model  a shipped model's name ("visnet-gfn2"), a model file's path, or a built-in potential:
-     * "gfn2-xtb", "ff14sb" (zero correction)
+     * @param model  a shipped model's name ("visnet-gfn2"), a model file's path (a network's, or the JSON
+     * file of an ensemble of networks, whose mean is used), or a built-in potential: "gfn2-xtb", "ff14sb"
+     * (zero correction)
      */
     explicit FragmentedPotentialForce(const std::string& model);
 
@@ -192,6 +193,20 @@ public:
      * @param context  made from a System that contains this force
      */
     double getCorrectionEnergy(OpenMM::Context& context);
+
+    /**
+     * How far the members of an ensemble are apart at a Context's positions, for lambda = 1, whatever lambda
+     * is: a force with a default lambda of 0 costs nothing but this call. Works on all platforms; takes the
+     * time of one network per member. Throws an OpenMMException if the model is no ensemble.
+     * @param context       made from a System that contains this force
+     * @param energySpread  receives the standard deviation of the members' energies, kJ/mol
+     * @param forceSpreads  receives, for each atom in the order of addAtom(),
+     * sqrt(sum_m |F_m - F|^2 / (n - 1)), kJ/mol/nm; zero for atoms that take no part
+     * @param forceErrors   receives the expected error of each atom's force by the model's calibration,
+     * kJ/mol/nm; empty if the model has none
+     */
+    void getUncertainty(OpenMM::Context& context, double& energySpread, std::vector<double>& forceSpreads,
+                        std::vector<double>& forceErrors);
 
 protected:
     OpenMM::ForceImpl* createImpl() const override;

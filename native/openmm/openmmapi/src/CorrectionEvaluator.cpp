@@ -52,6 +52,26 @@ CorrectionEvaluator::CorrectionEvaluator(const FragmentedPotentialForce& force, 
 }
 
 double CorrectionEvaluator::evaluate(const vector<Vec3>& positions, const Vec3* boxVectors, bool wantForces) {
+    return evaluate(positions, boxVectors, wantForces ? atomForces.data() : nullptr, nullptr);
+}
+
+double CorrectionEvaluator::evaluateUncertainty(const vector<Vec3>& positions, const Vec3* boxVectors,
+                                                vector<double>& forceSpreads, vector<double>& forceErrors) {
+    pb_ensemble_info info = {};
+    info.struct_size = sizeof(info);
+    throwOnError(pb_model_get_ensemble(model.get(), &info));
+    forceSpreads.resize(particles.size());
+    forceErrors.resize(info.is_calibrated != 0 ? particles.size() : 0);
+    pb_uncertainty uncertainty = {};
+    uncertainty.struct_size = sizeof(uncertainty);
+    uncertainty.force_spreads = forceSpreads.data();
+    uncertainty.force_errors = forceErrors.empty() ? nullptr : forceErrors.data();
+    evaluate(positions, boxVectors, nullptr, &uncertainty);
+    return uncertainty.energy_spread;
+}
+
+double CorrectionEvaluator::evaluate(const vector<Vec3>& positions, const Vec3* boxVectors, double* forces,
+                                     pb_uncertainty* uncertainty) {
     for (size_t i = 0; i < particles.size(); i++)
         for (int k = 0; k < 3; k++)
             atomPositions[3 * i + k] = positions[particles[i]][k];
@@ -65,9 +85,10 @@ double CorrectionEvaluator::evaluate(const vector<Vec3>& positions, const Vec3* 
                 box[3 * i + k] = boxVectors[i][k];
         options.box_vectors = box;
     }
+    options.uncertainty = uncertainty;
     double energy = 0;
-    throwOnError(pb_evaluate(workspace.get(), atomPositions.data(), &options, &energy,
-                             wantForces ? atomForces.data() : nullptr, nullptr));
+    throwOnError(
+        pb_evaluate(workspace.get(), atomPositions.data(), &options, &energy, forces, nullptr));
     return energy;
 }
 

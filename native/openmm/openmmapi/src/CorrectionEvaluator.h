@@ -32,6 +32,18 @@ public:
     double evaluate(const std::vector<OpenMM::Vec3>& positions, const OpenMM::Vec3* boxVectors,
                     bool wantForces);
 
+    /**
+     * How far the members of an ensemble are apart; throws an OpenMMException if the model is none.
+     * @param positions     as for evaluate()
+     * @param boxVectors    likewise
+     * @param forceSpreads  receives that of each atom, kJ/mol/nm
+     * @param forceErrors   receives the expected error of each atom's force, kJ/mol/nm; empty without a
+     * calibration
+     * @return the spread of the energy, kJ/mol
+     */
+    double evaluateUncertainty(const std::vector<OpenMM::Vec3>& positions, const OpenMM::Vec3* boxVectors,
+                               std::vector<double>& forceSpreads, std::vector<double>& forceErrors);
+
     /** Particle of each atom. */
     const std::vector<int>& getParticles() const;
 
@@ -39,6 +51,10 @@ public:
     OpenMM::Vec3 getForce(int atom) const;
 
 private:
+    /** Energy at positions; the optional outputs as in the C interface. */
+    double evaluate(const std::vector<OpenMM::Vec3>& positions, const OpenMM::Vec3* boxVectors,
+                    double* forces, pb_uncertainty* uncertainty);
+
     std::vector<int> particles;
     bool periodic;
     std::shared_ptr<pb_model> model;

@@ -250,6 +250,12 @@ double FragmentedPotentialForce::getCorrectionEnergy(Context& context) {
         .computeCorrectionEnergy(getContextImpl(context));
 }
 
+void FragmentedPotentialForce::getUncertainty(Context& context, double& energySpread,
+                                              vector<double>& forceSpreads, vector<double>& forceErrors) {
+    dynamic_cast<FragmentedPotentialForceImpl&>(getImplInContext(context))
+        .computeUncertainty(getContextImpl(context), energySpread, forceSpreads, forceErrors);
+}
+
 ForceImpl* FragmentedPotentialForce::createImpl() const {
     return new FragmentedPotentialForceImpl(*this);
 }

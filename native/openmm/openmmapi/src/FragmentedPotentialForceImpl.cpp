@@ -65,3 +65,13 @@ double FragmentedPotentialForceImpl::computeCorrectionEnergy(ContextImpl& contex
     context.getPeriodicBoxVectors(box[0], box[1], box[2]);
     return evaluator->evaluate(positions, box, false);
 }
+
+void FragmentedPotentialForceImpl::computeUncertainty(ContextImpl& context, double& energySpread,
+                                                      vector<double>& forceSpreads,
+                                                      vector<double>& forceErrors) {
+    vector<Vec3> positions;
+    context.getPositions(positions);
+    Vec3 box[3];
+    context.getPeriodicBoxVectors(box[0], box[1], box[2]);
+    energySpread = evaluator->evaluateUncertainty(positions, box, forceSpreads, forceErrors);
+}

@@ -38,6 +38,10 @@ public:
     /** dE/dlambda (kJ/mol) at the Context's positions, computed afresh. */
     double computeCorrectionEnergy(OpenMM::ContextImpl& context);
 
+    /** FragmentedPotentialForce::getUncertainty. */
+    void computeUncertainty(OpenMM::ContextImpl& context, double& energySpread,
+                            std::vector<double>& forceSpreads, std::vector<double>& forceErrors);
+
 #ifdef OPENMM_HAS_CUSTOMCPPFORCEIMPL
     double computeForce(OpenMM::ContextImpl& context, const std::vector<OpenMM::Vec3>& positions,
                         std::vector<OpenMM::Vec3>& forces) override;
