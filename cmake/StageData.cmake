@@ -3,9 +3,11 @@
 configure_file("${CMAKE_SOURCE_DIR}/native/include/pluginbridge.h"
     "${PLUGINBRIDGE_OUTPUT_DIR}/include/pluginbridge.h" COPYONLY)
 
-# Model files and their cards: models/<name>/<name>.safetensors, models/<name>/README.md with its figures.
+# Model files and their cards: models/<name>/<name>.safetensors or, for an ensemble, <name>.json and its members;
+# models/<name>/README.md with its figures.
 file(GLOB model_files CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/models"
-    "${CMAKE_SOURCE_DIR}/models/*/*.safetensors" "${CMAKE_SOURCE_DIR}/models/*/*.md" "${CMAKE_SOURCE_DIR}/models/*/*.png")
+    "${CMAKE_SOURCE_DIR}/models/*/*.safetensors" "${CMAKE_SOURCE_DIR}/models/*/*.json"
+    "${CMAKE_SOURCE_DIR}/models/*/*.md" "${CMAKE_SOURCE_DIR}/models/*/*.png")
 set(staged_models "")
 foreach(file IN LISTS model_files)
     set(staged "${PLUGINBRIDGE_OUTPUT_DIR}/share/pluginbridge/models/${file}")
@@ -17,7 +19,7 @@ foreach(file IN LISTS model_files)
 endforeach()
 add_custom_target(pluginbridge_models ALL DEPENDS ${staged_models})
 install(DIRECTORY "${CMAKE_SOURCE_DIR}/models/" DESTINATION "${CMAKE_INSTALL_DATADIR}/pluginbridge/models"
-    FILES_MATCHING PATTERN "*.safetensors" PATTERN "*.md" PATTERN "*.png")
+    FILES_MATCHING PATTERN "*.safetensors" PATTERN "*.json" PATTERN "*.md" PATTERN "*.png")
 
 # build/python: the package with the libraries and models, importable with PYTHONPATH alone. Not the first python3 on
 # the path but the one that Debian's OpenMM and NumPy are installed for.

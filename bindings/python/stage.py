@@ -42,7 +42,7 @@ def package_files(build):
     for folder in (".", "pluginbridge", "plugins"):
         files += [(path, f"lib/{folder}/{path.name}") for path in sorted((lib / folder).glob("*.so*"))]
     for path in sorted((ROOT / "models").glob("*/*")):
-        if path.suffix in (".safetensors", ".md", ".png"):
+        if path.suffix in (".safetensors", ".json", ".md", ".png"):
             files.append((path, f"share/pluginbridge/models/{path.parent.name}/{path.name}"))
     return files
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ensembles import members_of, spread_of, write_ensemble
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("PLUGINBRIDGE_CLI", ROOT / "build" / "bin" / "pluginbridge"))
@@ -97,6 +98,59 @@ def test_network_precision_and_threads(scheme):
     assert double["fragments"] == len(succeed("fragments", PEPTIDE, "--scheme", scheme)["fragments"])
 
 
+@pytest.mark.parametrize("scheme", ["whole", "window2"])
+def test_uncertainty(tmp_path, scheme):
+    """Spreads against the members' forces, the worst atoms by their names in the file."""
+    committee = write_ensemble(tmp_path, NETWORK, calibration=(0.5, 1.5))
+    arguments = ("--scheme", scheme, "--forces", "--precision", "double")
+    members = [succeed("energy", PEPTIDE, "--model", path, *arguments) for path in members_of(committee)]
+    found = succeed("energy", PEPTIDE, "--model", committee, "--uncertainty", *arguments)
+    energies = [member["energy"] for member in members]
+    spreads = spread_of([member["forces"] for member in members])
+    errors = np.sqrt(20.92**2 + (1.5 * spreads)**2)
+    assert found["energy"] == pytest.approx(np.mean(energies), rel=1e-9)
+    np.testing.assert_allclose(found["forces"], np.mean([m["forces"] for m in members], 0), atol=1e-6)
+    spread = found["uncertainty"]
+    assert spread["members"] == 3
+    assert spread["energy_spread"] == pytest.approx(np.std(energies, ddof=1), rel=1e-6)
+    np.testing.assert_allclose(spread["force_spreads"], spreads, rtol=1e-6)
+    np.testing.assert_allclose(spread["force_errors"], errors, rtol=1e-6)
+    for key, values in (("force_spread", spreads), ("force_error", errors)):
+        assert spread[f"mean_{key}"] == pytest.approx(values.mean(), rel=1e-6)
+        assert spread[f"max_{key}"] == pytest.approx(values.max(), rel=1e-6)
+    lines = [line for line in PEPTIDE.read_text().splitlines() if line.startswith(("ATOM", "HETATM"))]
+    order = np.argsort(spreads)[::-1][:5]
+    assert [atom["atom"] for atom in spread["worst_atoms"]] == order.tolist()
+    for atom, line in zip(spread["worst_atoms"], (lines[k] for k in order)):
+        assert atom["name"] == line[12:16].strip()
+        assert atom["residue"] == f"{line[17:20].strip()} {line[22:26].strip()} (chain A)"
+    short = succeed("energy", PEPTIDE, "--model", committee, "--uncertainty", *arguments[:2])["uncertainty"]
+    assert "force_spreads" not in short and short["members"] == 3
+    table = run("energy", PEPTIDE, "--model", committee, "--uncertainty")
+    assert table.returncode == 0 and table.stdout.isascii()
+    assert re.search(r"^energy spread +\d+\.\d{4} kJ/mol$", table.stdout, re.M)
+    assert re.search(r"^expected force error +\d+\.\d kJ/mol/nm on average", table.stdout, re.M)
+    assert f"{spread['worst_atoms'][0]['name']} " in table.stdout
+
+
+def test_uncertainty_without_calibration_and_without_ensemble(tmp_path, monkeypatch):
+    plain = write_ensemble(tmp_path, NETWORK, "plain", members=2)
+    spread = succeed("energy", PEPTIDE, "--model", plain, "--uncertainty")["uncertainty"]
+    assert spread["max_force_error"] is None and spread["worst_atoms"][0]["force_error"] is None
+    assert "not calibrated" in run("energy", PEPTIDE, "--model", plain, "--uncertainty").stdout
+    assert "uncertainty" not in succeed("energy", PEPTIDE, "--model", plain)
+    assert "'tiny' is no ensemble" in fail(1, "energy", PEPTIDE, "--model", NETWORK, "--uncertainty")
+    (tmp_path / "models" / "plain").mkdir(parents=True)
+    for path in (plain, *members_of(plain)):
+        shutil.copy(path, tmp_path / "models" / "plain")
+    monkeypatch.setenv("PLUGINBRIDGE_MODELS", str(tmp_path / "models"))
+    listed = {model["name"]: model["members"] for model in succeed("models")["models"]}
+    assert (listed["plain"], listed["ff14sb"]) == (2, 1)
+    assert succeed("energy", PEPTIDE, "--model", "plain", "--uncertainty")["uncertainty"] == spread
+    members_of(plain)[1].unlink()
+    assert "plain-1.safetensors" in fail(1, "energy", PEPTIDE, "--model", plain)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_fragments_count_every_atom_once(scheme):
     found = succeed("fragments", PEPTIDE, "--scheme", scheme)
@@ -127,8 +181,9 @@ def test_tables():
 def test_models_and_version():
     models = {model["name"]: model for model in succeed("models")["models"]}
     assert models["ff14sb"]["base_force_field"] == "amber-ff14sb"
-    for name in (path.stem for path in (ROOT / "models").glob("*/*.safetensors")):
+    for name in (path.name for path in (ROOT / "models").iterdir() if path.is_dir()):
         assert re.fullmatch("[0-9a-f]{64}", models[name]["hash"])
+        assert models[name]["members"] >= 1
     version = succeed("version")
     assert version["version"] in (ROOT / "Directory.Build.props").read_text()
     assert re.fullmatch(r"x86-64-v[234]", version["instruction_set"])

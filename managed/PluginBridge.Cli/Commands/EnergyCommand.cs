@@ -9,8 +9,8 @@ namespace PluginBridge.Cli.Commands;
 /// <summary><c>pluginbridge energy</c>: total energy, and forces, of a protein in vacuo.</summary>
 internal static class EnergyCommand
 {
-    private sealed record Request(string File, string Model, string Scheme, bool Forces, bool Json, int Threads,
-        bool DoublePrecision, bool SkipUnknown);
+    private sealed record Request(string File, string Model, string Scheme, bool Forces, bool Uncertainty, bool Json,
+        int Threads, bool DoublePrecision, bool SkipUnknown);
 
     internal static Command Create()
     {
@@ -22,6 +22,10 @@ internal static class EnergyCommand
         };
         Option<string> scheme = CommonOptions.Scheme();
         var forces = new Option<bool>("--forces") { Description = "Forces on all atoms as well, in the file's order" };
+        var uncertainty = new Option<bool>("--uncertainty")
+        {
+            Description = "How far the members of an ensemble are apart, and the atoms where they are farthest",
+        };
         Option<bool> json = CommonOptions.Json();
         var threads = new Option<int>("--threads")
         {
@@ -44,11 +48,11 @@ internal static class EnergyCommand
 
         var command = new Command("energy", "Total energy of a protein in vacuo (kJ/mol)")
         {
-            file, model, scheme, forces, json, threads, precision, skipUnknown,
+            file, model, scheme, forces, uncertainty, json, threads, precision, skipUnknown,
         };
         command.SetAction(parsed => Run(new Request(parsed.GetRequiredValue(file), parsed.GetRequiredValue(model),
-            parsed.GetRequiredValue(scheme), parsed.GetValue(forces), parsed.GetValue(json), parsed.GetValue(threads),
-            parsed.GetRequiredValue(precision) == "double", parsed.GetValue(skipUnknown))));
+            parsed.GetRequiredValue(scheme), parsed.GetValue(forces), parsed.GetValue(uncertainty), parsed.GetValue(json),
+            parsed.GetValue(threads), parsed.GetRequiredValue(precision) == "double", parsed.GetValue(skipUnknown))));
         return command;
     }
 
@@ -60,21 +64,23 @@ internal static class EnergyCommand
         using FragmentedSystem system = WholeProtein.Under(model, protein.Topology, CommonOptions.SchemeOf(request.Scheme));
         using Workspace workspace = system.CreateWorkspace(request.Threads, request.DoublePrecision);
         double[] forces = request.Forces ? new double[protein.Positions.Length] : [];
-        double energy = workspace.Evaluate(protein.Positions, forces, quantity: EnergyQuantity.Total);
+        EnsembleSpread? spread = request.Uncertainty ? EnsembleSpread.Of(workspace, model, protein, forces) : null;
+        double energy = spread?.Energy ?? workspace.Evaluate(protein.Positions, forces, quantity: EnergyQuantity.Total);
 
         if (request.Json)
-            WriteJson(request, system.FragmentCount, energy, forces);
+            WriteJson(request, system.FragmentCount, energy, forces, spread);
         else
-            WriteTables(request, protein, system.FragmentCount, energy, forces);
+            WriteTables(request, protein, system.FragmentCount, energy, forces, spread);
         return 0;
     }
 
-    private static void WriteJson(Request request, int fragments, double energy, double[] forces) => Json.Write(json =>
+    private static void WriteJson(Request request, int fragments, double energy, double[] forces, EnsembleSpread? spread) => Json.Write(json =>
     {
         json.WriteString("model", request.Model);
         json.WriteString("scheme", request.Scheme);
         json.WriteNumber("fragments", fragments);
         json.WriteNumber("energy", energy);
+        spread?.Write(json, request.Forces);
         if (!request.Forces)
             return;
         json.WriteStartArray("forces");
@@ -88,14 +94,17 @@ internal static class EnergyCommand
         json.WriteEndArray();
     });
 
-    private static void WriteTables(Request request, PdbFile protein, int fragments, double energy, double[] forces)
+    private static void WriteTables(Request request, PdbFile protein, int fragments, double energy, double[] forces,
+        EnsembleSpread? spread)
     {
         var summary = new TextTable("", "");
         summary.Add("file", $"{protein.Name}: {Count(protein.Topology.Atoms.Count)} atoms, {Count(protein.Topology.Residues.Count)} residues");
         summary.Add("model", request.Model);
         summary.Add("scheme", $"{request.Scheme}: {fragments} fragment{(fragments == 1 ? "" : "s")}");
         summary.Add("energy", energy.ToString("F4", CultureInfo.InvariantCulture) + " kJ/mol");
+        spread?.AddTo(summary);
         summary.Write();
+        spread?.WriteWorst();
         if (!request.Forces)
             return;
 

@@ -13,11 +13,11 @@ internal static class ModelsCommand
         var command = new Command("models", "Potentials that can be used by name") { json };
         command.SetAction(parsed =>
         {
-            List<ModelInfo> models = [];
+            List<(ModelInfo Info, long Members)> models = [];
             foreach (string name in Model.List())
             {
                 using Model model = Model.Load(name);
-                models.Add(model.Info);
+                models.Add((model.Info, model.Ensemble.MemberCount));
             }
             if (parsed.GetValue(json))
                 WriteJson(models);
@@ -28,10 +28,10 @@ internal static class ModelsCommand
         return command;
     }
 
-    private static void WriteJson(List<ModelInfo> models) => Json.Write(json =>
+    private static void WriteJson(List<(ModelInfo Info, long Members)> models) => Json.Write(json =>
     {
         json.WriteStartArray("models");
-        foreach (ModelInfo model in models)
+        foreach ((ModelInfo model, long members) in models)
         {
             json.WriteStartObject();
             json.WriteString("name", model.Name);
@@ -39,6 +39,7 @@ internal static class ModelsCommand
             json.WriteString("reference_method", model.ReferenceMethod);
             json.WriteString("base_force_field", model.BaseForceField);
             json.WriteString("hash", model.Hash);
+            json.WriteNumber("members", members);
             if (double.IsFinite(model.Cutoff))
                 json.WriteNumber("cutoff", model.Cutoff);
             else
@@ -48,11 +49,12 @@ internal static class ModelsCommand
         json.WriteEndArray();
     });
 
-    private static void WriteTable(List<ModelInfo> models)
+    private static void WriteTable(List<(ModelInfo Info, long Members)> models)
     {
-        var table = new TextTable("model", "method", "target", "corrects", "cutoff (nm)");
-        foreach (ModelInfo model in models)
+        var table = new TextTable("model", "method", "target", "corrects", "members", "cutoff (nm)");
+        foreach ((ModelInfo model, long members) in models)
             table.Add(model.Name, model.ReferenceMethod, model.Target, model.BaseForceField ?? "-",
+                members.ToString(CultureInfo.InvariantCulture),
                 double.IsFinite(model.Cutoff) ? model.Cutoff.ToString("0.###", CultureInfo.InvariantCulture) : "none");
         table.Write();
     }
