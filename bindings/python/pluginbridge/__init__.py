@@ -6,18 +6,20 @@
 
 Units are nm, kJ/mol and elementary charges; positions may be Quantities.
 """
-from .core import Fragment, Model
+from .core import Calibration, Fragment, Model, Uncertainty
 from .errors import (CalculationFailedError, ForceFieldMismatchError, InternalError, InvalidArgumentError,
                      MissingLibraryError, ModelFileError, PluginBridgeError, TopologyError, UnsupportedError)
 from .evaluator import Evaluation, Evaluator, energy
 from .library import hasFeature, instructionSet, loadOpenMMPlugin, models, version
 from .potential import FragmentPotential
 from .region import proteinAtoms
+from .reporter import UncertaintyError, UncertaintyReporter, UncertaintyWarning
 from .trainer import FrameBatch, Trainer
 
 __all__ = [
-    "CalculationFailedError", "Evaluation", "Evaluator", "ForceFieldMismatchError", "Fragment", "FragmentPotential",
+    "CalculationFailedError", "Calibration", "Evaluation", "Evaluator", "ForceFieldMismatchError", "Fragment", "FragmentPotential",
     "FrameBatch", "InternalError", "InvalidArgumentError", "MissingLibraryError", "Model", "ModelFileError",
-    "PluginBridgeError", "TopologyError", "Trainer", "UnsupportedError", "energy", "hasFeature", "instructionSet",
-    "loadOpenMMPlugin", "models", "proteinAtoms", "version",
+    "PluginBridgeError", "TopologyError", "Trainer", "Uncertainty", "UncertaintyError", "UncertaintyReporter",
+    "UncertaintyWarning", "UnsupportedError", "energy", "hasFeature", "instructionSet", "loadOpenMMPlugin", "models",
+    "proteinAtoms", "version",
 ]

@@ -6,7 +6,7 @@ import numbers
 import os
 import weakref
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -32,13 +32,48 @@ def checkTotalCharge(totalCharge: Optional[int]) -> Optional[int]:
     return int(totalCharge)
 
 
+class Calibration(NamedTuple):
+    """Expected error of an atom's force, given the spread of an ensemble's members:
+    sqrt(floor^2 + (scale spread)^2).
+
+    Attributes
+    ----------
+    floor : float
+        kJ/mol/nm, where the members agree.
+    scale : float
+        Error per spread, where they are far apart.
+    """
+
+    floor: float
+    scale: float
+
+
+class Uncertainty(NamedTuple):
+    """How far the members of an ensemble are apart.
+
+    Attributes
+    ----------
+    energySpread : float
+        Standard deviation of their energies (n - 1), kJ/mol.
+    forceSpreads : numpy.ndarray, shape (atoms,)
+        sqrt(sum_m |F_m - mean|^2 / (n - 1)) of each atom, kJ/mol/nm; zero for atoms that take no part.
+    forceErrors : numpy.ndarray, shape (atoms,), or None
+        Expected error of each atom's force, kJ/mol/nm; None without a calibration.
+    """
+
+    energySpread: float
+    forceSpreads: np.ndarray
+    forceErrors: Optional[np.ndarray]
+
+
 class Model:
     """A potential: a shipped model, a model file, or a built-in potential. Immutable; may be shared by threads.
 
     Parameters
     ----------
     name : str or path-like
-        A name from :func:`pluginbridge.models`, or the path of a model file.
+        A name from :func:`pluginbridge.models`, or the path of a model file: a network, or the JSON file of an
+        ensemble of networks.
     expectedHash : str, optional
         Refuse a model file with another SHA-256.
 
@@ -48,6 +83,10 @@ class Model:
         See ``pb_model_info``; `baseForceField` is None for absolute potentials, `hash` is empty for built-in ones.
     cutoff : float
         Range of one interaction, nm; infinite for quantum chemistry.
+    memberCount : int
+        Networks whose mean the model is; 1 if it is no ensemble.
+    calibration : Calibration or None
+        What the spread of an ensemble's members means; None where that has not been measured.
     """
 
     def __init__(self, name: Union[str, os.PathLike], expectedHash: Optional[str] = None):
@@ -66,6 +105,10 @@ class Model:
         self.baseForceField = info.base_force_field.decode() if info.base_force_field else None
         self.referenceMethod = info.reference_method.decode() if info.reference_method else ""
         self.cutoff = info.cutoff
+        ensemble = abi.EnsembleInfo()
+        library.check(core.pb_model_get_ensemble(handle, ctypes.byref(ensemble)))
+        self.memberCount = ensemble.member_count
+        self.calibration = Calibration(ensemble.error_floor, ensemble.error_scale) if ensemble.is_calibrated else None
 
     @property
     def isAbsolute(self) -> bool:
@@ -121,16 +164,16 @@ class CoreSystem:
         checkScheme(scheme)
         charge = checkTotalCharge(totalCharge)
         core = library.core()
-        names, residueNumbers, chains = zip(*arrays.residues)
+        names, residueNumbers, chains = zip(*arrays.residues) if arrays.residues else ((), (), ())
         host = terms.struct() if terms is not None else None
         spec = abi.SystemSpec(
             atom_count=len(arrays.elements), atomic_numbers=abi.int32s(arrays.elements),
             bond_count=len(arrays.bonds), bonds=abi.int32s(arrays.bonds),
             region_count=len(arrays.region), region=abi.int32s(arrays.region),
             total_charge=abi.CHARGE_FROM_TEMPLATES if charge is None else charge,
-            residue_count=len(arrays.residues), atom_residues=abi.int32s(arrays.atomResidues),
+            residue_count=len(arrays.residues), atom_residues=abi.int32s(arrays.atomResidues) if names else None,
             residue_names=abi.strings(names), residue_numbers=abi.strings(residueNumbers),
-            residue_chains=abi.strings(chains), atom_names=abi.strings(arrays.names),
+            residue_chains=abi.strings(chains), atom_names=abi.strings(arrays.names) if arrays.names else None,
             scheme=abi.SCHEMES[scheme], host_terms=ctypes.pointer(host) if host is not None else None)
         handle = ctypes.c_void_p()
         try:
@@ -141,6 +184,7 @@ class CoreSystem:
             raise TopologyError(f"{error} The charge of a region that is no known protein is unknown: give the total "
                                 "charge (totalCharge=...) and use the scheme 'whole'") from error
         self.handle = handle
+        self.model = model
         weakref.finalize(self, core.pb_system_free, handle)
 
     def __len__(self) -> int:
@@ -178,6 +222,7 @@ class Workspace:
         library.check(core.pb_workspace_create(system.handle, ctypes.byref(options), ctypes.byref(handle)))
         self.handle = handle
         self.atomCount = len(system)
+        self._isCalibrated = system.model.calibration is not None
         weakref.finalize(self, core.pb_workspace_free, handle)
 
     def evaluate(self, positions: np.ndarray, boxVectors: Optional[np.ndarray] = None,
@@ -202,16 +247,36 @@ class Workspace:
         virial : numpy.ndarray, shape (3, 3)
             minus dE/d(strain), kJ/mol
         """
+        energy, forces, virial, _ = self._evaluate(positions, boxVectors, quantity, None)
+        return energy, forces, virial
+
+    def evaluateWithUncertainty(self, positions: np.ndarray, boxVectors: Optional[np.ndarray] = None,
+                                quantity: str = "correction") -> tuple[float, np.ndarray, np.ndarray, Uncertainty]:
+        """As :meth:`evaluate`, and the spread of an ensemble's members.
+
+        Raises
+        ------
+        UnsupportedError
+            The model is no ensemble.
+        """
+        spreads = np.zeros(self.atomCount)
+        errors = np.zeros(self.atomCount) if self._isCalibrated else None
+        struct = abi.Uncertainty(force_spreads=abi.doubles(spreads), force_errors=abi.doubles(errors))
+        energy, forces, virial, found = self._evaluate(positions, boxVectors, quantity, struct)
+        return energy, forces, virial, Uncertainty(found.energy_spread, spreads, errors)
+
+    def _evaluate(self, positions, boxVectors, quantity, uncertainty):
         if quantity not in abi.QUANTITIES:
             raise InvalidArgumentError(f"quantity '{quantity}' is unknown: use 'correction' or 'total'")
         positions = np.ascontiguousarray(positions, float)
         if positions.shape != (self.atomCount, 3):
             raise InvalidArgumentError(f"positions have shape {positions.shape}, not ({self.atomCount}, 3)")
         box = None if boxVectors is None else np.ascontiguousarray(boxVectors, float).reshape(3, 3)
-        options = abi.EvaluationOptions(quantity=abi.QUANTITIES[quantity], box_vectors=abi.doubles(box))
+        options = abi.EvaluationOptions(quantity=abi.QUANTITIES[quantity], box_vectors=abi.doubles(box),
+                                        uncertainty=None if uncertainty is None else ctypes.pointer(uncertainty))
         energy = np.zeros(1)
         forces = np.zeros((self.atomCount, 3))
         virial = np.zeros((3, 3))
         library.check(library.core().pb_evaluate(self.handle, abi.doubles(positions), ctypes.byref(options),
                                                  abi.doubles(energy), abi.doubles(forces), abi.doubles(virial)))
-        return float(energy[0]), forces, virial
+        return float(energy[0]), forces, virial, uncertainty

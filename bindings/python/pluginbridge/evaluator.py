@@ -6,7 +6,7 @@ from typing import Iterable, NamedTuple, Optional, Union
 
 import numpy as np
 
-from .core import CoreSystem, Fragment, Model, Workspace
+from .core import CoreSystem, Fragment, Model, Uncertainty, Workspace
 from .errors import InvalidArgumentError
 from .hostterms import hostTerms
 from .region import regionArrays
@@ -25,11 +25,14 @@ class Evaluation(NamedTuple):
         kJ/mol/nm
     virial : numpy.ndarray, shape (3, 3)
         minus dE/d(strain), kJ/mol
+    uncertainty : Uncertainty or None
+        How far the members of an ensemble are apart, per atom of the topology; None where it was not asked for.
     """
 
     energy: float
     forces: np.ndarray
     virial: np.ndarray
+    uncertainty: Optional[Uncertainty] = None
 
 
 class Evaluator:
@@ -40,7 +43,7 @@ class Evaluator:
     topology : openmm.app.Topology
         With hydrogens.
     model : str, path-like or Model
-        A name from :func:`pluginbridge.models` or a model file.
+        A name from :func:`pluginbridge.models` or a model file, an ensemble's too.
     scheme : str
         "whole", "dipeptide", "window2" or "window3".
     precision : str
@@ -77,7 +80,8 @@ class Evaluator:
         """The terms of the sum over fragments."""
         return self._system.fragments()
 
-    def evaluate(self, positions, boxVectors=None, quantity: str = "correction") -> Evaluation:
+    def evaluate(self, positions, boxVectors=None, quantity: str = "correction",
+                 uncertainty: bool = False) -> Evaluation:
         """Energy, forces and virial at given positions.
 
         Parameters
@@ -90,16 +94,28 @@ class Evaluator:
         quantity : str
             "correction", the default: what is added to ff14SB (or the host). "total": the correction plus the force
             field's energy of the region in vacuo, which is what the command line prints by default.
+        uncertainty : bool
+            Whether to have the spread of an ensemble's members as well; UnsupportedError if the model is none.
         """
         positions = toNanometers(positions)
         if positions.shape != (self.atomCount, 3):
             raise InvalidArgumentError(f"positions have shape {positions.shape}, but the topology has "
                                        f"{self.atomCount} atoms")
         box = None if boxVectors is None else toNanometers(boxVectors)
-        energy, local, virial = self._workspace.evaluate(positions[self.arrays.particles], box, quantity)
-        forces = np.zeros((self.atomCount, 3))
-        forces[self.arrays.particles] = local
-        return Evaluation(energy, forces, virial)
+        local = positions[self.arrays.particles]
+        if not uncertainty:
+            energy, forces, virial = self._workspace.evaluate(local, box, quantity)
+            return Evaluation(energy, self._ofTopology(forces), virial)
+        energy, forces, virial, found = self._workspace.evaluateWithUncertainty(local, box, quantity)
+        errors = None if found.forceErrors is None else self._ofTopology(found.forceErrors)
+        return Evaluation(energy, self._ofTopology(forces), virial,
+                          Uncertainty(found.energySpread, self._ofTopology(found.forceSpreads), errors))
+
+    def _ofTopology(self, local: np.ndarray) -> np.ndarray:
+        """Values of the region's atoms as values of all atoms, zero for the others."""
+        values = np.zeros((self.atomCount, *local.shape[1:]))
+        values[self.arrays.particles] = local
+        return values
 
 
 def energy(topology, positions, model: Union[str, os.PathLike, Model] = "visnet-gfn2", scheme: str = "whole",
