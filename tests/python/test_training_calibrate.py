@@ -1,0 +1,150 @@
+"""Calibration of ensembles: the fit on made-up errors, measurements against PyTorch, the command from shards to file."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+h5py = pytest.importorskip("h5py")
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "training"))
+
+from conftest import STAGED  # noqa: E402
+from ensembles import spread_of, write_ensemble  # noqa: E402
+from pbtrain import calibrate, ensemble  # noqa: E402
+from pbtrain.modelfile import file_hash  # noqa: E402
+from trainer_models import cluster, twin  # noqa: E402
+
+
+def sample_of(floor, scale, atoms=20000, seed=1):
+    """Errors whose components are normal, with the mean length that floor and scale say."""
+    random = np.random.default_rng(seed)
+    spread = np.exp(random.normal(-0.5, 1.0, atoms))
+    sigma = calibrate.expected(spread, floor, scale) / np.sqrt(8 / np.pi)
+    error = np.linalg.norm(sigma[:, None] * random.standard_normal((atoms, 3)), axis=1)
+    return calibrate.Sample(spread, error, np.repeat(np.arange(atoms // 20), 20))
+
+
+@pytest.mark.parametrize("floor, scale", [(0.3, 1.4), (1.5, 0.5), (0.1, 2.5)])
+def test_the_fit_finds_what_the_errors_were_made_with(floor, scale):
+    found = calibrate.fit(sample_of(floor, scale))
+    assert found == pytest.approx((floor, scale), rel=0.06)
+    for row in calibrate.reliability(sample_of(floor, scale, seed=2), *found):
+        assert row["expected"] == pytest.approx(row["error"], rel=0.06)
+
+
+def test_the_summary_of_a_perfect_calibration():
+    found = calibrate.summary(sample_of(0.3, 1.4), 0.3, 1.4)
+    assert found["expected"] == pytest.approx(found["error"], rel=0.02)
+    assert (found["within_1"], found["within_2"], found["within_3"]) == pytest.approx((0.533, 0.983, 1.0), abs=0.01)
+    assert (found["atoms"], found["frames"]) == (20000, 1000)
+    assert 0.5 < found["spearman"] < 1
+    random = np.random.default_rng(3)
+    unrelated = calibrate.Sample(random.random(5000), random.random(5000), np.arange(5000) // 10)
+    assert abs(calibrate.summary(unrelated, 0.5, 1e-3)["spearman"]) < 0.05
+
+
+def test_an_unrelated_spread_gives_the_mean_error():
+    """Where the spread says nothing the calibration says nothing more than the mean error."""
+    random = np.random.default_rng(4)
+    error = random.gamma(2.0, 0.5, 20000)
+    sample = calibrate.Sample(np.exp(random.normal(0, 1, 20000)), error, np.arange(20000))
+    floor, scale = calibrate.fit(sample)
+    assert floor == pytest.approx(error.mean(), rel=0.03) and scale < 0.05
+
+
+def frames_of(numbers, positions, charge, truth):
+    """A group of a shard: reference forces of a network that is no member."""
+    net = twin(truth)
+    energy, forces = net.energy_forces(net.types_of(numbers), torch.from_numpy(positions), charge)
+    return energy.detach().numpy(), forces.numpy()
+
+
+@pytest.fixture(scope="module")
+def truth(network, tmp_path_factory):
+    """A network a bit beside the members."""
+    folder = tmp_path_factory.mktemp("truth")
+    write_ensemble(folder, network, "truth", members=2, disturbance=0.02)
+    return folder / "truth-1.safetensors"
+
+
+def geometries(count=6):
+    random = np.random.default_rng(5)
+    for k in range(count):
+        numbers, start = cluster(9 + 2 * k, k)
+        yield f"M{k}", numbers, start + random.normal(0, 0.05, (4, *start.shape)), k % 3 - 1
+
+
+def test_measurements_are_pytorchs(pb, network, truth, tmp_path):
+    path = write_ensemble(tmp_path, network)
+    model = pb.Model(path)
+    members = [twin(tmp_path / f"committee-{m}.safetensors") for m in range(3)]
+    for _, numbers, positions, charge in geometries(3):
+        _, reference = frames_of(numbers, positions, charge, truth)
+        found = calibrate.measure(model, calibrate.Geometry(numbers, charge, positions, reference))
+        forces = np.array([[net.energy_forces(net.types_of(numbers), torch.from_numpy(x[None]), charge)[1][0].numpy()
+                            for net in members] for x in positions])
+        spreads = np.concatenate([spread_of(f) for f in forces])
+        errors = np.linalg.norm(forces.mean(1) - reference, axis=2).ravel()
+        np.testing.assert_allclose(found.spread, spreads, rtol=2e-3, atol=2e-4)
+        np.testing.assert_allclose(found.error, errors, rtol=2e-3, atol=2e-3)
+        assert found.frame.tolist() == np.repeat(np.arange(4), len(numbers)).tolist()
+
+
+def write_shard(path, truth):
+    with h5py.File(path, "w") as file:
+        for name, numbers, positions, charge in geometries():
+            energy, forces = frames_of(numbers, positions, charge, truth)
+            group = file.create_group(name)
+            group.attrs.update({"name": name, "kind": "residue", "charge": charge, "split": "train" if name == "M0" else "test"})
+            group.update({"numbers": numbers, "positions": positions, "e_qm": energy, "e_mm": 0 * energy, "f_qm": forces,
+                          "f_mm": 0 * forces, "perturbed": np.array([False, False, False, True])})
+
+
+def run(module, *arguments):
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT / "training"), str(STAGED)]))
+    return subprocess.run([sys.executable, "-m", f"pbtrain.{module}", *map(str, arguments)], text=True, env=environment,
+                          capture_output=True, timeout=300)
+
+
+def test_the_command_writes_a_calibration_that_loads(pb, network, truth, tmp_path):
+    write_ensemble(tmp_path, network)
+    path = tmp_path / "made.json"
+    done = run("ensemble", path, *(tmp_path / f"committee-{m}.safetensors" for m in range(3)))
+    assert done.returncode == 0, done.stderr
+    content = ensemble.read_ensemble(path)
+    assert [m["file"] for m in content["members"]] == [f"committee-{m}.safetensors" for m in range(3)]
+    assert content["members"][2]["sha256"] == file_hash(tmp_path / "committee-2.safetensors")
+    before = pb.Model(path)
+    assert (before.name, before.memberCount, before.calibration) == ("made", 3, None)
+
+    (tmp_path / "data").mkdir()
+    write_shard(tmp_path / "data" / "shard_00000.h5", truth)
+    arguments = (path, "--data", tmp_path / "data", "--threads", "2", "--json", tmp_path / "report.json")
+    done = run("calibrate", *arguments, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert pb.Model(path).hash == before.hash
+    done = run("calibrate", *arguments, "--plot", tmp_path / "plot.png")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    report = json.loads((tmp_path / "report.json").read_text())
+    model = pb.Model(path)
+    assert model.hash != before.hash
+    assert model.calibration == pytest.approx((report["floor"] * 41.84, report["scale"]))
+    measured = ensemble.read_ensemble(path)["calibration"]["measured"]["held-out molecules"]
+    assert measured["frames"] == 20 and measured["atoms"] == 4 * sum(9 + 2 * k for k in range(1, 6))
+    assert measured["ratio"] == pytest.approx(1, abs=1e-3)
+    assert set(report["groups"]) == {"held-out molecules", "residue", "residue, perturbed"}
+
+
+def test_wrong_input(pb, network, tmp_path):
+    path = write_ensemble(tmp_path, network)
+    assert "--data" in run("calibrate", path).stderr
+    assert "committee-0.safetensors" in run("calibrate", tmp_path / "committee-0.safetensors", "--data", tmp_path).stderr
+    assert "no held-out frames" in run("calibrate", path, "--data", tmp_path).stderr
+    assert "two or more" in run("ensemble", tmp_path / "x.json", network).stderr
+    assert "none.safetensors" in run("ensemble", tmp_path / "x.json", network, tmp_path / "none.safetensors").stderr
