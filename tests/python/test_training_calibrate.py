@@ -1,7 +1,5 @@
 """Calibration of ensembles: the fit on made-up errors, measurements against PyTorch, the command from shards to file."""
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +11,6 @@ h5py = pytest.importorskip("h5py")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "training"))
 
-from conftest import STAGED  # noqa: E402
 from ensembles import spread_of, write_ensemble  # noqa: E402
 from pbtrain import calibrate, ensemble  # noqa: E402
 from pbtrain.modelfile import file_hash  # noqa: E402
@@ -95,8 +92,9 @@ def test_measurements_are_pytorchs(pb, network, truth, tmp_path):
         assert found.frame.tolist() == np.repeat(np.arange(4), len(numbers)).tolist()
 
 
-def write_shard(path, truth):
+def write_shard(path, truth, method="GFN2-xTB, vacuum"):
     with h5py.File(path, "w") as file:
+        file.attrs["reference_method"] = method
         for name, numbers, positions, charge in geometries():
             energy, forces = frames_of(numbers, positions, charge, truth)
             group = file.create_group(name)
@@ -105,17 +103,23 @@ def write_shard(path, truth):
                           "f_mm": 0 * forces, "perturbed": np.array([False, False, False, True])})
 
 
-def run(module, *arguments):
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT / "training"), str(STAGED)]))
-    return subprocess.run([sys.executable, "-m", f"pbtrain.{module}", *map(str, arguments)], text=True, env=environment,
-                          capture_output=True, timeout=300)
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Calls a module's main with arguments; what it wrote to standard error, and the text that it ended with."""
+    def call(module, *arguments):
+        monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+        try:
+            module.main()
+        except SystemExit as end:
+            return f"{capsys.readouterr().err} {end}"
+        return ""
+    return call
 
 
-def test_the_command_writes_a_calibration_that_loads(pb, network, truth, tmp_path):
+def test_the_command_writes_a_calibration_that_loads(pb, network, truth, tmp_path, run):
     write_ensemble(tmp_path, network)
     path = tmp_path / "made.json"
-    done = run("ensemble", path, *(tmp_path / f"committee-{m}.safetensors" for m in range(3)))
-    assert done.returncode == 0, done.stderr
+    assert run(ensemble, path, *(tmp_path / f"committee-{m}.safetensors" for m in range(3))) == ""
     content = ensemble.read_ensemble(path)
     assert [m["file"] for m in content["members"]] == [f"committee-{m}.safetensors" for m in range(3)]
     assert content["members"][2]["sha256"] == file_hash(tmp_path / "committee-2.safetensors")
@@ -125,11 +129,9 @@ def test_the_command_writes_a_calibration_that_loads(pb, network, truth, tmp_pat
     (tmp_path / "data").mkdir()
     write_shard(tmp_path / "data" / "shard_00000.h5", truth)
     arguments = (path, "--data", tmp_path / "data", "--threads", "2", "--json", tmp_path / "report.json")
-    done = run("calibrate", *arguments, "--dry-run")
-    assert done.returncode == 0, done.stderr
+    assert run(calibrate, *arguments, "--dry-run") == ""
     assert pb.Model(path).hash == before.hash
-    done = run("calibrate", *arguments, "--plot", tmp_path / "plot.png")
-    assert done.returncode == 0, done.stderr
+    assert run(calibrate, *arguments, "--plot", tmp_path / "plot.png") == ""
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     report = json.loads((tmp_path / "report.json").read_text())
     model = pb.Model(path)
@@ -141,10 +143,12 @@ def test_the_command_writes_a_calibration_that_loads(pb, network, truth, tmp_pat
     assert set(report["groups"]) == {"held-out molecules", "residue", "residue, perturbed"}
 
 
-def test_wrong_input(pb, network, tmp_path):
+def test_wrong_input(pb, network, truth, tmp_path, run):
     path = write_ensemble(tmp_path, network)
-    assert "--data" in run("calibrate", path).stderr
-    assert "committee-0.safetensors" in run("calibrate", tmp_path / "committee-0.safetensors", "--data", tmp_path).stderr
-    assert "no held-out frames" in run("calibrate", path, "--data", tmp_path).stderr
-    assert "two or more" in run("ensemble", tmp_path / "x.json", network).stderr
-    assert "none.safetensors" in run("ensemble", tmp_path / "x.json", network, tmp_path / "none.safetensors").stderr
+    assert "--data" in run(calibrate, path)
+    assert "committee-0.safetensors" in run(calibrate, tmp_path / "committee-0.safetensors", "--data", tmp_path)
+    assert "no held-out frames" in run(calibrate, path, "--data", tmp_path)
+    write_shard(tmp_path / "shard_00000.h5", truth, "B3LYP")
+    assert "labels of B3LYP" in run(calibrate, path, "--data", tmp_path)
+    assert "two or more" in run(ensemble, tmp_path / "x.json", network)
+    assert "none.safetensors" in run(ensemble, tmp_path / "x.json", network, tmp_path / "none.safetensors")

@@ -63,27 +63,35 @@ class Sample:
                       np.concatenate(frames))
 
 
-def held_out(directories: list[Path], max_frames: int | None, absolute: bool) -> dict[str, list[Geometry]]:
+def check_method(labels: str, model, source: str) -> None:
+    """ValueError unless frames are labelled with the method that the model stands for."""
+    if labels and labels != model.referenceMethod:
+        raise ValueError(f"{source}: labels of {labels}, but the model '{model.name}' stands for {model.referenceMethod}")
+
+
+def held_out(directories: list[Path], max_frames: int | None, model) -> dict[str, list[Geometry]]:
     """Frames of the test split, by kind; perturbed ones apart."""
     test = DataSet(directories, "test")
     test.add_new()
+    check_method(test.method, model, ", ".join(map(str, directories)))
     groups: dict[str, list[Geometry]] = {}
     for molecule in test.molecules.values():
         molecule = molecule.take(slice(0, max_frames))
         for perturbed in (False, True):
             part = molecule.take(molecule.perturbed == perturbed)
             if len(part):
-                forces = part.forces + part.mm_forces if absolute else part.forces
+                forces = part.forces + part.mm_forces if model.isAbsolute else part.forces
                 groups.setdefault(part.kind + (", perturbed" if perturbed else ""), []).append(
                     Geometry(part.numbers, part.charge, part.positions, forces))
     return dict(sorted(groups.items()))
 
 
-def whole_protein(path: Path, absolute: bool) -> Geometry:
+def whole_protein(path: Path, model) -> Geometry:
     """The frames of a pbtrain.whole file."""
     with h5py.File(path) as file:
+        check_method(str(file.attrs["reference_method"]).split(",")[0], model, str(path))
         keys = [k for k in sorted(file) if isinstance(file[k], h5py.Group) and "f_mm" in file[k]]
-        forces = [file[k]["f_qm"][:] - (0 if absolute else file[k]["f_mm"][:]) for k in keys]
+        forces = [file[k]["f_qm"][:] - (0 if model.isAbsolute else file[k]["f_mm"][:]) for k in keys]
         return Geometry(file["numbers"][:], int(file.attrs["charge"]), file["positions"][:][[int(k) for k in keys]],
                         np.array(forces))
 
@@ -224,13 +232,14 @@ def main() -> None:
     try:
         read_ensemble(args.ensemble)
         model = pluginbridge.Model(args.ensemble)
+        molecules = held_out(args.data, args.max_frames, model) if args.data else {}
+        proteins = {path.stem: [whole_protein(path, model)] for path in args.whole}
     except (ValueError, OSError) as error:
         raise SystemExit(f"pbtrain.calibrate: {error}") from None
-    small = measure_all(model, held_out(args.data, args.max_frames, model.isAbsolute) if args.data else {}, args.threads,
-                        lambda items, total: tqdm(items, total=total, disable=None))
-    whole = measure_all(model, {path.stem: [whole_protein(path, model.isAbsolute)] for path in args.whole}, args.threads)
-    if args.data and not small:
+    if args.data and not molecules:
         raise SystemExit(f"pbtrain.calibrate: no held-out frames in {', '.join(map(str, args.data))}")
+    small = measure_all(model, molecules, args.threads, lambda items, total: tqdm(items, total=total, disable=None))
+    whole = measure_all(model, proteins, args.threads)
 
     fitted = Sample.joined((small or whole).values())
     floor, scale = fit(fitted)
