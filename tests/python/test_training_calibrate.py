@@ -77,19 +77,33 @@ def geometries(count=6):
 
 
 def test_measurements_are_pytorchs(pb, network, truth, tmp_path):
-    path = write_ensemble(tmp_path, network)
-    model = pb.Model(path)
-    members = [twin(tmp_path / f"committee-{m}.safetensors") for m in range(3)]
+    members = calibrate.Members(write_ensemble(tmp_path, network), threads=2)
+    nets = [twin(tmp_path / f"committee-{m}.safetensors") for m in range(3)]
+    molecules, spreads, errors = [], [], []
     for _, numbers, positions, charge in geometries(3):
         _, reference = frames_of(numbers, positions, charge, truth)
-        found = calibrate.measure(model, calibrate.Geometry(numbers, charge, positions, reference))
+        molecules.append(calibrate.Geometry(numbers, positions, reference))
         forces = np.array([[net.energy_forces(net.types_of(numbers), torch.from_numpy(x[None]), charge)[1][0].numpy()
-                            for net in members] for x in positions])
-        spreads = np.concatenate([spread_of(f) for f in forces])
-        errors = np.linalg.norm(forces.mean(1) - reference, axis=2).ravel()
-        np.testing.assert_allclose(found.spread, spreads, rtol=2e-3, atol=2e-4)
-        np.testing.assert_allclose(found.error, errors, rtol=2e-3, atol=2e-3)
-        assert found.frame.tolist() == np.repeat(np.arange(4), len(numbers)).tolist()
+                            for net in nets] for x in positions])
+        spreads += [spread_of(f) for f in forces]
+        errors.append(np.linalg.norm(forces.mean(1) - reference, axis=2).ravel())
+    found = members.measure(molecules)
+    np.testing.assert_allclose(found.spread, np.concatenate(spreads), rtol=2e-3, atol=2e-4)
+    np.testing.assert_allclose(found.error, np.concatenate(errors), rtol=2e-3, atol=2e-3)
+    assert found.frame.tolist() == [k for k in range(12) for _ in range(len(molecules[k // 4].numbers))]
+    assert found.frames == 12
+
+
+def test_the_spread_is_the_one_that_an_evaluation_gives(pb, network, tmp_path, alanine):
+    """What is calibrated is what a simulation is told."""
+    from openmm import unit
+
+    path = write_ensemble(tmp_path, network)
+    numbers = np.array([atom.element.atomic_number for atom in alanine.topology.atoms()])
+    positions = np.array(alanine.positions.value_in_unit(unit.angstrom))
+    found = calibrate.Members(path).measure([calibrate.Geometry(numbers, positions[None], np.zeros((1, 22, 3)))])
+    told = pb.Evaluator(alanine.topology, path).evaluate(alanine.positions, uncertainty=True).uncertainty
+    np.testing.assert_allclose(41.84 * found.spread, told.forceSpreads, rtol=1e-3)
 
 
 def write_shard(path, truth, method="GFN2-xTB, vacuum"):

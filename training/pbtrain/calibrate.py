@@ -6,28 +6,28 @@
 Per atom, kcal/mol/angstrom: spread s = sqrt(sum_m |F_m - F|^2 / (n - 1)) of the members' forces, error e = |F - F_QM|
 of their mean.  Fitted is <e> = sqrt(floor^2 + (scale s)^2), on the held-out molecules (or, without --data, on the whole
 proteins, which otherwise only test it), and written into the ensemble's file together with how well it holds.
-Frames are evaluated by the core through the Python package.
+The core evaluates the members, through the Python package.
 """
 from __future__ import annotations
 
 import argparse
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Iterable
 
 import h5py
 import numpy as np
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
-from .dataset import DataSet
+from .dataset import DataSet, target_values
 from .ensemble import read_ensemble, write_calibration
 
 ANGSTROM = 0.1  # nm
 KCAL = 4.184  # kJ
 BINS = 12
+CHUNK = 20  # molecules evaluated together
 
 
 @dataclass
@@ -35,7 +35,6 @@ class Geometry:
     """Frames of one molecule: positions [F, N, 3] (angstrom), reference forces [F, N, 3] (kcal/mol/angstrom)."""
 
     numbers: np.ndarray
-    charge: int
     positions: np.ndarray
     forces: np.ndarray
 
@@ -63,6 +62,31 @@ class Sample:
                       np.concatenate(frames))
 
 
+class Members:
+    """The networks of an ensemble, evaluated by the core; `model` is the pluginbridge.Model of the ensemble."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        from pluginbridge import Model, Trainer
+
+        self.model = Model(path)
+        self.trainers = [Trainer(Model(Path(path).parent / member["file"], member["sha256"]), threads)
+                         for member in read_ensemble(path)["members"]]
+
+    def measure(self, geometries: list[Geometry]) -> Sample:
+        """Spreads and errors of the frames of molecules."""
+        from pluginbridge import FrameBatch
+
+        frames = [(g, k) for g in geometries for k in range(len(g.positions))]
+        batch = FrameBatch([len(g.numbers) for g, _ in frames],
+                           np.concatenate([g.numbers for g, _ in frames]).astype(np.int32),
+                           np.concatenate([g.positions[k] for g, k in frames]) * ANGSTROM)
+        forces = np.array([-trainer.energies(batch)[1] for trainer in self.trainers]) * ANGSTROM / KCAL
+        mean = forces.mean(0)
+        return Sample(np.sqrt(((forces - mean) ** 2).sum((0, 2)) / (len(forces) - 1)),
+                      np.linalg.norm(mean - np.concatenate([g.forces[k] for g, k in frames]), axis=1),
+                      np.repeat(np.arange(len(frames)), batch.atomCounts))
+
+
 def check_method(labels: str, model, source: str) -> None:
     """ValueError unless frames are labelled with the method that the model stands for."""
     if labels and labels != model.referenceMethod:
@@ -71,7 +95,7 @@ def check_method(labels: str, model, source: str) -> None:
 
 def held_out(directories: list[Path], max_frames: int | None, model) -> dict[str, list[Geometry]]:
     """Frames of the test split, by kind; perturbed ones apart."""
-    test = DataSet(directories, "test")
+    test = DataSet(directories, "test", model.target)
     test.add_new()
     check_method(test.method, model, ", ".join(map(str, directories)))
     groups: dict[str, list[Geometry]] = {}
@@ -80,9 +104,8 @@ def held_out(directories: list[Path], max_frames: int | None, model) -> dict[str
         for perturbed in (False, True):
             part = molecule.take(molecule.perturbed == perturbed)
             if len(part):
-                forces = part.forces + part.mm_forces if model.isAbsolute else part.forces
                 groups.setdefault(part.kind + (", perturbed" if perturbed else ""), []).append(
-                    Geometry(part.numbers, part.charge, part.positions, forces))
+                    Geometry(part.numbers, part.positions, part.forces))
     return dict(sorted(groups.items()))
 
 
@@ -91,28 +114,8 @@ def whole_protein(path: Path, model) -> Geometry:
     with h5py.File(path) as file:
         check_method(str(file.attrs["reference_method"]).split(",")[0], model, str(path))
         keys = [k for k in sorted(file) if isinstance(file[k], h5py.Group) and "f_mm" in file[k]]
-        forces = [file[k]["f_qm"][:] - (0 if model.isAbsolute else file[k]["f_mm"][:]) for k in keys]
-        return Geometry(file["numbers"][:], int(file.attrs["charge"]), file["positions"][:][[int(k) for k in keys]],
-                        np.array(forces))
-
-
-def measure(model, geometry: Geometry, threads: int = 1) -> Sample:
-    """Spreads and errors of the frames of one molecule, which needs no residues: it is one fragment."""
-    from pluginbridge.core import CoreSystem, Workspace
-    from pluginbridge.region import RegionArrays
-
-    atoms = np.arange(len(geometry.numbers), dtype=np.int32)
-    arrays = RegionArrays(atoms, geometry.numbers.astype(np.int32), [], np.zeros((0, 2), np.int32), atoms,
-                          np.zeros(0, np.int32), [])
-    workspace = Workspace(CoreSystem(model, arrays, totalCharge=geometry.charge), threads)
-    quantity = "total" if model.isAbsolute else "correction"  # of one fragment: the network alone
-    spread, error = [], []
-    for positions, reference in zip(geometry.positions, geometry.forces):
-        _, forces, _, found = workspace.evaluateWithUncertainty(ANGSTROM * positions, quantity=quantity)
-        spread.append(found.forceSpreads * ANGSTROM / KCAL)
-        error.append(np.linalg.norm(forces * ANGSTROM / KCAL - reference, axis=1))
-    frame = np.repeat(np.arange(len(spread)), len(atoms))
-    return Sample(np.concatenate(spread), np.concatenate(error), frame)
+        return Geometry(file["numbers"][:], file["positions"][:][[int(k) for k in keys]],
+                        np.array([target_values(file[k], model.target)[1] for k in keys]))
 
 
 def fit(sample: Sample) -> tuple[float, float]:
@@ -199,20 +202,6 @@ def plot(path: Path, samples: dict[str, Sample], floor: float, scale: float) -> 
     plt.close(figure)
 
 
-def measure_all(model, groups: dict[str, list[Geometry]], threads: int,
-                progress: Callable = lambda items, total: items) -> dict[str, Sample]:
-    """Samples by group: small molecules one a thread, large ones with all threads."""
-    found: dict[str, Sample] = {}
-    with ThreadPoolExecutor(threads) as pool:
-        for name, geometries in groups.items():
-            if any(len(g.numbers) > 150 for g in geometries):
-                parts = (measure(model, g, threads) for g in geometries)
-            else:
-                parts = pool.map(lambda g: measure(model, g), geometries)
-            found[name] = Sample.joined(progress(parts, len(geometries)))
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("ensemble", type=Path)
@@ -227,19 +216,23 @@ def main() -> None:
     if not args.data and not args.whole:
         parser.error("name frames to calibrate on: --data, --whole or both")
 
-    import pluginbridge
     from tqdm import tqdm
     try:
         read_ensemble(args.ensemble)
-        model = pluginbridge.Model(args.ensemble)
-        molecules = held_out(args.data, args.max_frames, model) if args.data else {}
-        proteins = {path.stem: [whole_protein(path, model)] for path in args.whole}
+        members = Members(args.ensemble, args.threads)
+        molecules = held_out(args.data, args.max_frames, members.model) if args.data else {}
+        proteins = {path.stem: [whole_protein(path, members.model)] for path in args.whole}
     except (ValueError, OSError) as error:
         raise SystemExit(f"pbtrain.calibrate: {error}") from None
     if args.data and not molecules:
         raise SystemExit(f"pbtrain.calibrate: no held-out frames in {', '.join(map(str, args.data))}")
-    small = measure_all(model, molecules, args.threads, lambda items, total: tqdm(items, total=total, disable=None))
-    whole = measure_all(model, proteins, args.threads)
+    chunks = [(name, part) for name, group in (molecules | proteins).items()
+              for part in (group[k:k + CHUNK] for k in range(0, len(group), CHUNK))]
+    parts: dict[str, list[Sample]] = {}
+    for name, part in tqdm(chunks, disable=None):
+        parts.setdefault(name, []).append(members.measure(part))
+    found = {name: Sample.joined(samples) for name, samples in parts.items()}
+    small, whole = ({name: found[name] for name in names} for names in (molecules, proteins))
 
     fitted = Sample.joined((small or whole).values())
     floor, scale = fit(fitted)
@@ -248,7 +241,7 @@ def main() -> None:
     results = {name: summary(sample, floor, scale) for name, sample in (samples | small | whole).items()}
     print(f"expected error = sqrt({floor:.3f}^2 + ({scale:.3f} spread)^2) kcal/mol/angstrom, fitted to {title}\n")
     print(table(results))
-    measured = {"fitted_to": title, "members": model.memberCount, **{
+    measured = {"fitted_to": title, "members": members.model.memberCount, **{
         name: results[name] | {"reliability": reliability(sample, floor, scale)} for name, sample in samples.items()}}
     if args.plot:
         plot(args.plot, samples, floor, scale)

@@ -164,16 +164,16 @@ class CoreSystem:
         checkScheme(scheme)
         charge = checkTotalCharge(totalCharge)
         core = library.core()
-        names, residueNumbers, chains = zip(*arrays.residues) if arrays.residues else ((), (), ())
+        names, residueNumbers, chains = zip(*arrays.residues)
         host = terms.struct() if terms is not None else None
         spec = abi.SystemSpec(
             atom_count=len(arrays.elements), atomic_numbers=abi.int32s(arrays.elements),
             bond_count=len(arrays.bonds), bonds=abi.int32s(arrays.bonds),
             region_count=len(arrays.region), region=abi.int32s(arrays.region),
             total_charge=abi.CHARGE_FROM_TEMPLATES if charge is None else charge,
-            residue_count=len(arrays.residues), atom_residues=abi.int32s(arrays.atomResidues) if names else None,
+            residue_count=len(arrays.residues), atom_residues=abi.int32s(arrays.atomResidues),
             residue_names=abi.strings(names), residue_numbers=abi.strings(residueNumbers),
-            residue_chains=abi.strings(chains), atom_names=abi.strings(arrays.names) if arrays.names else None,
+            residue_chains=abi.strings(chains), atom_names=abi.strings(arrays.names),
             scheme=abi.SCHEMES[scheme], host_terms=ctypes.pointer(host) if host is not None else None)
         handle = ctypes.c_void_p()
         try:
