@@ -106,6 +106,19 @@ def test_the_spread_is_the_one_that_an_evaluation_gives(pb, network, tmp_path, a
     np.testing.assert_allclose(41.84 * found.spread, told.forceSpreads, rtol=1e-3)
 
 
+def write_whole(path, truth, method="GFN2-xTB, vacuum"):
+    """A pbtrain.whole file of one molecule, its second frame without labels."""
+    _, numbers, positions, charge = next(geometries())
+    energy, forces = frames_of(numbers, positions, charge, truth)
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"charge": charge, "reference_method": method})
+        file.update({"numbers": numbers, "positions": positions})
+        for k in range(len(positions)):
+            group = file.create_group(f"{k:03d}")
+            if k != 1:
+                group.update({"e_qm": energy[k], "e_mm": 0 * energy[k], "f_qm": forces[k], "f_mm": 0 * forces[k]})
+
+
 def write_shard(path, truth, method="GFN2-xTB, vacuum"):
     with h5py.File(path, "w") as file:
         file.attrs["reference_method"] = method
@@ -156,6 +169,13 @@ def test_the_command_writes_a_calibration_that_loads(pb, network, truth, tmp_pat
     assert measured["ratio"] == pytest.approx(1, abs=1e-3)
     assert set(report["groups"]) == {"held-out molecules", "residue", "residue, perturbed"}
 
+    write_whole(tmp_path / "whole_m.h5", truth)
+    assert run(calibrate, *arguments, "--whole", tmp_path / "whole_m.h5", "--fit-to", "whole") == ""
+    measured = ensemble.read_ensemble(path)["calibration"]["measured"]
+    assert measured["fitted_to"] == "whole proteins" and measured["whole proteins"]["frames"] == 3
+    assert measured["whole proteins"]["ratio"] == pytest.approx(1, abs=1e-3)
+    assert pb.Model(path).calibration != model.calibration
+
 
 def test_wrong_input(pb, network, truth, tmp_path, run):
     path = write_ensemble(tmp_path, network)
@@ -164,5 +184,8 @@ def test_wrong_input(pb, network, truth, tmp_path, run):
     assert "no held-out frames" in run(calibrate, path, "--data", tmp_path)
     write_shard(tmp_path / "shard_00000.h5", truth, "B3LYP")
     assert "labels of B3LYP" in run(calibrate, path, "--data", tmp_path)
+    write_whole(tmp_path / "whole_m.h5", truth, "B3LYP")
+    assert "whole_m.h5: labels of B3LYP" in run(calibrate, path, "--whole", tmp_path / "whole_m.h5")
+    assert "--whole" in run(calibrate, path, "--data", tmp_path, "--fit-to", "whole")
     assert "two or more" in run(ensemble, tmp_path / "x.json", network)
     assert "none.safetensors" in run(ensemble, tmp_path / "x.json", network, tmp_path / "none.safetensors")

@@ -4,8 +4,8 @@
         --data training/data/gfn2 training/data/gfn2b --whole training/data/whole_*.h5 --plot calibration.png
 
 Per atom, kcal/mol/angstrom: spread s = sqrt(sum_m |F_m - F|^2 / (n - 1)) of the members' forces, error e = |F - F_QM|
-of their mean.  Fitted is <e> = sqrt(floor^2 + (scale s)^2), on the held-out molecules (or, without --data, on the whole
-proteins, which otherwise only test it), and written into the ensemble's file together with how well it holds.
+of their mean.  Fitted is <e> = sqrt(floor^2 + (scale s)^2), to the held-out molecules or (--fit-to whole, or without
+--data) to the whole proteins; the others test it.  It is written into the ensemble's file together with how well it holds.
 The core evaluates the members, through the Python package.
 """
 from __future__ import annotations
@@ -207,6 +207,8 @@ def main() -> None:
     parser.add_argument("ensemble", type=Path)
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="directories of shards")
     parser.add_argument("--whole", type=Path, nargs="*", default=[], help="files of pbtrain.whole")
+    parser.add_argument("--fit-to", choices=["data", "whole"], default="data",
+                        help="what to fit to; the other one tests it (default: data, if given)")
     parser.add_argument("--max-frames", type=int, help="at most so many frames of a molecule")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--plot", type=Path, help="reliability curves (PNG)")
@@ -215,6 +217,8 @@ def main() -> None:
     args = parser.parse_args()
     if not args.data and not args.whole:
         parser.error("name frames to calibrate on: --data, --whole or both")
+    if args.fit_to == "whole" and not args.whole:
+        parser.error("--fit-to whole takes --whole")
 
     from tqdm import tqdm
     try:
@@ -234,10 +238,10 @@ def main() -> None:
     found = {name: Sample.joined(samples) for name, samples in parts.items()}
     small, whole = ({name: found[name] for name in names} for names in (molecules, proteins))
 
-    fitted = Sample.joined((small or whole).values())
-    floor, scale = fit(fitted)
-    title = "held-out molecules" if small else "whole proteins"
-    samples = {title: fitted} | ({"whole proteins": Sample.joined(whole.values())} if small and whole else {})
+    samples = {name: Sample.joined(group.values())
+               for name, group in (("held-out molecules", small), ("whole proteins", whole)) if group}
+    title = "whole proteins" if args.fit_to == "whole" or not small else "held-out molecules"
+    floor, scale = fit(samples[title])
     results = {name: summary(sample, floor, scale) for name, sample in (samples | small | whole).items()}
     print(f"expected error = sqrt({floor:.3f}^2 + ({scale:.3f} spread)^2) kcal/mol/angstrom, fitted to {title}\n")
     print(table(results))
