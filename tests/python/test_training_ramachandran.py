@@ -176,3 +176,6 @@ def test_reference_of_a_file_is_used_and_the_figure_drawn(pb, network, tmp_path,
     with pytest.raises(SystemExit):
         run_main(monkeypatch, network, "--residues", "VAL", "--reference", reference, "--scans", tmp_path / "scans")
     assert "has no VAL" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run_main(monkeypatch, network, "--residues", "ALA", "NALA")
+    assert "--residues NALA: choose from ALA" in capsys.readouterr().err

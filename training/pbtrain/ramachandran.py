@@ -24,11 +24,13 @@ import numpy as np
 
 from .constrained import Potential
 from .label import KJ_PER_KCAL
+from .systems import RARE, STANDARD
 from .torsion_scan import STEP, Residue, Scan
 
 REGION = 10.0  # kcal/mol above the reference's lowest point
 EXCHANGE = 12.0  # kcal/mol, below which potentials try each other's minima
 ROTAMER_WINDOW = 6.0  # kcal/mol above ff14SB's lowest rotamer of a point, for a rotamer to be a start
+SCANNED = (*STANDARD, *RARE)
 MM, REFERENCE = "ff14sb", "gfn2-xtb"
 
 
@@ -83,13 +85,21 @@ class Surfaces:
         return scan
 
 
-def report(scan: Scan, every: float = 60.0, state={"time": 0.0}) -> None:
-    """A line of progress to stderr, once a minute."""
-    if time.monotonic() - state["time"] > every:
-        state["time"] = time.monotonic()
-        print(f"{time.strftime('%H:%M:%S')} {scan.identity}: {np.isfinite(scan.energy).sum()} of {scan.energy.size} points, "
-              f"{scan.count['relaxations']} relaxations, {scan.count['gradients']} gradients, {scan.seconds:.0f} s",
-              file=sys.stderr, flush=True)
+class Progress:
+    """A line to stderr now and then."""
+
+    def __init__(self, every: float = 60.0):
+        self.every, self.last = every, 0.0
+
+    def __call__(self, scan: Scan) -> None:
+        if time.monotonic() - self.last > self.every:
+            self.last = time.monotonic()
+            print(f"{time.strftime('%H:%M:%S')} {scan.identity}: {np.isfinite(scan.energy).sum()} of {scan.energy.size} "
+                  f"points, {scan.count['relaxations']} relaxations, {scan.count['gradients']} gradients, "
+                  f"{scan.seconds:.0f} s", file=sys.stderr, flush=True)
+
+
+report = Progress()
 
 
 def compare(reference: np.ndarray, energy: np.ndarray, region: float = REGION) -> dict:
@@ -210,6 +220,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.model is not None and not args.model.is_file():
         parser.error(f"{args.model} is not a file")
+    if unknown := [name for name in args.residues if name not in SCANNED]:
+        parser.error(f"--residues {' '.join(unknown)}: choose from {' '.join(SCANNED)}")
     known = json.loads(args.reference.read_text())["residues"] if args.reference else {}
     if args.reference and (missing := [name for name in args.residues if name not in known]):
         parser.error(f"{args.reference} has no {', '.join(missing)}: leave out --reference to scan")
