@@ -1,5 +1,5 @@
-/* Ensembles: mean and spread against members evaluated one by one; what is refused. The members are the test's network
- * and copies of it with other weights, written to a folder of their own. */
+/* Ensembles: mean and spread against members evaluated one by one; what is refused. The members are the
+ * test's network and copies of it with other weights, written to a folder of their own. */
 #include "support/check.h"
 #include "support/peptide.h"
 
@@ -85,7 +85,8 @@ static void test_queries(void) {
     CHECK_NEAR(info.error_floor, 20.92, 1e-9); /* 0.5 kcal/mol/angstrom */
     CHECK_NEAR(info.error_scale, 1.5, 0);
     CHECK_OK(pb_model_get_ensemble(single, &info));
-    CHECK(info.member_count == 1 && info.is_calibrated == 0 && info.error_floor == 0 && info.error_scale == 0);
+    CHECK(info.member_count == 1 && info.is_calibrated == 0 && info.error_floor == 0 &&
+          info.error_scale == 0);
     CHECK_FAILS(pb_model_get_ensemble(ensemble, NULL), PB_INVALID_ARGUMENT, "pb_ensemble_info");
     CHECK_FAILS(pb_model_get_ensemble(NULL, &info), PB_INVALID_ARGUMENT, "pb_model");
     pb_model_free(single);
@@ -186,7 +187,8 @@ static void test_refusals(void) {
     CHECK_FAILS(pb_model_load_memory(text, size, &model), PB_UNSUPPORTED, "ensemble");
     member_hashes[1][0] = member_hashes[1][0] == '0' ? '1' : '0';
     write_ensemble("changed.json", member_count, "");
-    CHECK_FAILS(pb_model_load(in_folder("changed.json"), NULL, &model), PB_FILE_ERROR, "member-1.safetensors");
+    CHECK_FAILS(pb_model_load(in_folder("changed.json"), NULL, &model), PB_FILE_ERROR,
+                "member-1.safetensors");
     CHECK(model == NULL);
 }
 

@@ -87,8 +87,7 @@ double CorrectionEvaluator::evaluate(const vector<Vec3>& positions, const Vec3* 
     }
     options.uncertainty = uncertainty;
     double energy = 0;
-    throwOnError(
-        pb_evaluate(workspace.get(), atomPositions.data(), &options, &energy, forces, nullptr));
+    throwOnError(pb_evaluate(workspace.get(), atomPositions.data(), &options, &energy, forces, nullptr));
     return energy;
 }
 
