@@ -5,7 +5,7 @@
 
 Per atom, kcal/mol/angstrom: spread s = sqrt(sum_m |F_m - F|^2 / (n - 1)) of the members' forces, error e = |F - F_QM|
 of their mean.  Fitted is <e> = sqrt(floor^2 + (scale s)^2), to the held-out molecules or (--fit-to whole, or without
---data) to the whole proteins; the others test it.  It is written into the ensemble's file together with how well it holds.
+--data) to the whole proteins; the others test it.  It is written into the ensemble's file, with how well it holds.
 The core evaluates the members, through the Python package.
 """
 from __future__ import annotations
@@ -156,10 +156,12 @@ def summary(sample: Sample, floor: float, scale: float) -> dict[str, float]:
     """How well a calibration holds: means, the mean of error / expected (1 on what was fitted), correlations, and shares
     of atoms whose error is within multiples of the expected one (normal components would give 0.53, 0.98 and 1.00)."""
     estimate = expected(sample.spread, floor, scale)
-    worst = [np.array([x[sample.frame == f].max() for f in np.unique(sample.frame)]) for x in (sample.spread, sample.error)]
+    frames = np.unique(sample.frame)
+    worst = [[x[sample.frame == f].max() for f in frames] for x in (sample.spread, sample.error)]
     result = {"atoms": len(sample.error), "frames": sample.frames, "spread": float(sample.spread.mean()),
               "error": float(sample.error.mean()), "expected": float(estimate.mean()),
-              "ratio": float((sample.error / estimate).mean()), "spearman": float(spearmanr(sample.spread, sample.error)[0]),
+              "ratio": float((sample.error / estimate).mean()),
+              "spearman": float(spearmanr(sample.spread, sample.error)[0]),
               "pearson": float(np.corrcoef(sample.spread, sample.error)[0, 1]),
               "spearman_of_frames_worst": float(spearmanr(*worst)[0]) if sample.frames > 2 else None}
     for multiple in (1, 2, 3):
@@ -250,7 +252,8 @@ def main() -> None:
     if args.plot:
         plot(args.plot, samples, floor, scale)
     if args.json:
-        args.json.write_text(json.dumps({"floor": floor, "scale": scale, "measured": measured, "groups": results}, indent=1))
+        report = {"floor": floor, "scale": scale, "measured": measured, "groups": results}
+        args.json.write_text(json.dumps(report, indent=1))
     if not args.dry_run:
         write_calibration(args.ensemble, floor, scale, measured)
 

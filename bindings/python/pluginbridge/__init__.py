@@ -17,9 +17,9 @@ from .reporter import UncertaintyError, UncertaintyReporter, UncertaintyWarning
 from .trainer import FrameBatch, Trainer
 
 __all__ = [
-    "CalculationFailedError", "Calibration", "Evaluation", "Evaluator", "ForceFieldMismatchError", "Fragment", "FragmentPotential",
-    "FrameBatch", "InternalError", "InvalidArgumentError", "MissingLibraryError", "Model", "ModelFileError",
-    "PluginBridgeError", "TopologyError", "Trainer", "Uncertainty", "UncertaintyError", "UncertaintyReporter",
+    "CalculationFailedError", "Calibration", "Evaluation", "Evaluator", "ForceFieldMismatchError", "Fragment",
+    "FragmentPotential", "FrameBatch", "InternalError", "InvalidArgumentError", "MissingLibraryError", "Model",
+    "ModelFileError", "PluginBridgeError", "TopologyError", "Trainer", "Uncertainty", "UncertaintyError", "UncertaintyReporter",
     "UncertaintyWarning", "UnsupportedError", "energy", "hasFeature", "instructionSet", "loadOpenMMPlugin", "models",
     "proteinAtoms", "version",
 ]
