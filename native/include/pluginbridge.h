@@ -242,7 +242,9 @@ typedef struct pb_host_terms {
     const int32_t* exception_atoms;
     const double* exception_parameters;
 
-    /** Constrained pairs [constraint_count][2]: their bond terms may be missing above */
+    /** Constrained pairs [constraint_count][2]: their bond terms, and terms of angles that they fix, may be missing above.
+     *  A correction to the force field brings missing ones back, as its energy takes them away; at the constrained lengths
+     *  they are nothing. */
     int64_t constraint_count;
     const int32_t* constraint_atoms;
 } pb_host_terms;

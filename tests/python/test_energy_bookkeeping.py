@@ -77,7 +77,7 @@ def test_energy_is_linear_in_lambda(plugin, network, solvated):
 def test_ff14sb_as_a_potential_changes_nothing(plugin, solvated):
     """The zero correction: the region goes from ff14SB to ff14SB."""
     topology, positions = solvated
-    host = hosts.solventSystem(topology)
+    host = hosts.solventSystem(topology, constraints=None)
     energy, forces = hosts.energyForces(plugin.FragmentPotential("ff14sb").createMixedSystem(topology, host), positions)
     hostEnergy, hostForces = hosts.energyForces(host, positions)
     assert energy == hostEnergy and np.array_equal(forces, hostForces)
@@ -107,12 +107,26 @@ def test_the_region_in_vacuo_is_the_potential_alone(plugin, gfn2, alanine):
     assert energy == pytest.approx(hartree * 2625.4996395, abs=0.01)
 
 
-@pytest.mark.parametrize("constraints", [None, app.HBonds])
-def test_constraints_do_not_change_the_correction(plugin, network, solvated, constraints):
-    topology, positions = solvated
-    potential = plugin.FragmentPotential(network, precision="double")
-    mixed = potential.createMixedSystem(topology, hosts.solventSystem(topology, constraints=constraints), forceGroup=1)
-    energy, _ = hosts.evaluate(hosts.context(mixed, positions), {1})
-    expected = plugin.Evaluator(topology, network, precision="double").evaluate(
-        positions, topology.getPeriodicBoxVectors()).energy
-    assert energy == pytest.approx(expected, abs=1e-6)
+@pytest.mark.parametrize("constraints", [app.HBonds, app.AllBonds, app.HAngles])
+def test_terms_that_constraints_replace_come_back(plugin, alanine, constraints):
+    """With ff14SB as the potential, a host that leaves bonds and angles to constraints gives the energy of one that does
+    not, at any geometry: OpenMM's own bond and angle terms."""
+    rigid, flexible = (hosts.vacuumSystem(alanine.topology, constraints=c) for c in (constraints, None))
+    positions = alanine.getPositions(asNumpy=True)._value
+    positions = positions + np.random.default_rng(2).normal(0, 0.004, positions.shape)
+    expected, forces = hosts.energyForces(flexible, positions)
+    assert abs(hosts.energyForces(rigid, positions)[0] - expected) > 10
+    found, same = hosts.energyForces(plugin.FragmentPotential("ff14sb").createMixedSystem(alanine.topology, rigid), positions)
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert hosts.relativeError(same, forces) < 1e-6
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_constraints_do_not_change_the_energy(plugin, network, chignolin, scheme):
+    """Nor need they be fulfilled: a minimiser lets go of them."""
+    potential = plugin.FragmentPotential(network, scheme, "double")
+    (rigid, there), (flexible, here) = (
+        hosts.energyForces(potential.createMixedSystem(chignolin.topology, hosts.vacuumSystem(
+            chignolin.topology, constraints=c)), chignolin.positions) for c in (app.HBonds, None))
+    assert rigid == pytest.approx(flexible, rel=1e-6)
+    assert hosts.relativeError(there, here) < 1e-6

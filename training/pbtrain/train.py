@@ -276,6 +276,9 @@ def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
         distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank,
                                        world_size=args.processes)
     Trainer(args, rank).run()
+    if distributed.is_initialized():
+        distributed.barrier()  # a rank that ends while another still talks to it aborts both
+        distributed.destroy_process_group()
 
 
 def main() -> None:

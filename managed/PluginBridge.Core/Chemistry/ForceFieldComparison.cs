@@ -18,9 +18,10 @@ public static class ForceFieldComparison
     /// <param name="topology">The atoms.</param>
     /// <param name="assignment">Residue forms of all residues or of some.</param>
     /// <param name="constrained">Pairs of atoms whose distance the host constrains; null for none.</param>
+    /// <returns>The terms that constraints replace, bonds and angles, for the topology's atoms.</returns>
     /// <exception cref="PluginBridgeException"><see cref="ErrorCode.ForceField"/>: the first atom or term that differs.</exception>
-    public static void RequireFf14sb(MolecularMechanicsTerms host, Topology topology, TemplateAssignment assignment,
-        IEnumerable<Bond>? constrained = null)
+    public static MolecularMechanicsTerms RequireFf14sb(MolecularMechanicsTerms host, Topology topology,
+        TemplateAssignment assignment, IEnumerable<Bond>? constrained = null)
     {
         if (host.AtomCount != topology.Atoms.Count)
             throw new PluginBridgeException(ErrorCode.InvalidArgument,
@@ -28,16 +29,19 @@ public static class ForceFieldComparison
         MolecularMechanicsTerms expected = AmberFf14sb.CreateTerms(topology, assignment);
         int[] atoms = [.. Enumerable.Range(0, topology.Atoms.Count).Where(assignment.IsAssigned)];
         if (atoms.Length == topology.Atoms.Count)
-        {
-            Require(host, expected, topology.Describe, constrained);
-            return;
-        }
+            return Require(host, expected, topology.Describe, constrained);
 
         var place = new Dictionary<int, int>(atoms.Length);
         for (int i = 0; i < atoms.Length; i++)
             place.Add(atoms[i], i);
-        Require(host.Subset(atoms), expected.Subset(atoms), i => topology.Describe(atoms[i]), constrained?
+        MolecularMechanicsTerms replaced = Require(host.Subset(atoms), expected.Subset(atoms), i => topology.Describe(atoms[i]), constrained?
             .Where(b => place.ContainsKey(b.A) && place.ContainsKey(b.B)).Select(b => new Bond(place[b.A], place[b.B])));
+        return new MolecularMechanicsTerms
+        {
+            AtomCount = topology.Atoms.Count,
+            Bonds = [.. replaced.Bonds.Select(b => b with { A = atoms[b.A], B = atoms[b.B] })],
+            Angles = [.. replaced.Angles.Select(a => a with { A = atoms[a.A], B = atoms[a.B], C = atoms[a.C] })],
+        };
     }
 
     /// <summary>Compares a host's terms with those expected of the same atoms.</summary>
@@ -45,14 +49,15 @@ public static class ForceFieldComparison
     /// <param name="expected">ff14SB's, all bonds included.</param>
     /// <param name="describe">How messages name an atom.</param>
     /// <param name="constrained">Pairs of atoms whose distance the host constrains; null for none.</param>
+    /// <returns>The expected terms that constraints replace, bonds and angles.</returns>
     /// <exception cref="PluginBridgeException"><see cref="ErrorCode.ForceField"/>: the first atom or term that differs.</exception>
-    public static void Require(MolecularMechanicsTerms host, MolecularMechanicsTerms expected, Func<int, string> describe,
+    public static MolecularMechanicsTerms Require(MolecularMechanicsTerms host, MolecularMechanicsTerms expected, Func<int, string> describe,
         IEnumerable<Bond>? constrained = null)
     {
         if (host.AtomCount != expected.AtomCount)
             throw new PluginBridgeException(ErrorCode.InvalidArgument,
                 $"The host's terms are for {host.AtomCount} atoms, the topology has {expected.AtomCount}.");
-        new Comparison(host, expected, describe, constrained ?? []).Run();
+        return new Comparison(host, expected, describe, constrained ?? []).Run();
     }
 
     private sealed class Comparison(MolecularMechanicsTerms host, MolecularMechanicsTerms expected, Func<int, string> describe,
@@ -60,8 +65,10 @@ public static class ForceFieldComparison
     {
         private readonly HashSet<(int, int)> _constrained = [.. constrained.Select(b => Pair(b.A, b.B))];
         private readonly HashSet<(int, int)> _bonded = [.. expected.Bonds.Select(b => Pair(b.A, b.B))];
+        private readonly List<HarmonicBond> _replacedBonds = [];
+        private readonly List<HarmonicAngle> _replacedAngles = [];
 
-        public void Run()
+        public MolecularMechanicsTerms Run()
         {
             CompareAtoms();
             foreach (CmapTorsion t in host.CmapTorsions)
@@ -72,6 +79,7 @@ public static class ForceFieldComparison
             CompareAngles();
             CompareTorsions();
             CompareExceptions();
+            return new MolecularMechanicsTerms { AtomCount = expected.AtomCount, Bonds = _replacedBonds, Angles = _replacedAngles };
         }
 
         private void CompareAtoms()
@@ -98,7 +106,10 @@ public static class ForceFieldComparison
                 (HarmonicBond[] e, HarmonicBond[] h) = ([.. ours[key]], [.. theirs[key]]);
                 string name = $"the bond {Names(key.A, key.B)}";
                 if (h.Length == 0 && Constrained(key.A, key.B))
+                {
+                    _replacedBonds.AddRange(e);
                     continue;
+                }
                 CompareCounts(name, h.Length, e.Length);
                 if (!Same(h[0].Length, e[0].Length, 0) || !Same(h[0].Constant, e[0].Constant, 0))
                     throw Differs($"{name} has r₀ = {Text(h[0].Length)} nm, k = {Text(h[0].Constant)} kJ/mol/nm² "
@@ -116,7 +127,10 @@ public static class ForceFieldComparison
                 string name = $"the angle {Names(key.A, key.B, key.C)}";
                 // A constraint between its ends, and along both its bonds, holds an angle.
                 if (h.Length == 0 && Constrained(key.A, key.C) && Constrained(key.A, key.B) && Constrained(key.B, key.C))
+                {
+                    _replacedAngles.AddRange(e);
                     continue;
+                }
                 CompareCounts(name, h.Length, e.Length);
                 if (!Same(h[0].Angle, e[0].Angle, 0) || !Same(h[0].Constant, e[0].Constant, 0))
                     throw Differs($"{name} has θ₀ = {Text(h[0].Angle)} rad, k = {Text(h[0].Constant)} kJ/mol/rad² "

@@ -37,6 +37,9 @@ public sealed class VacuumForceField
     /// <summary>Number of atoms.</summary>
     public int AtomCount => _terms.AtomCount;
 
+    /// <summary>Whether there are charges and Lennard-Jones parameters.</summary>
+    public bool HasNonbonded => _nonbonded is not null;
+
     /// <summary>Energy in kJ/mol; forces are <b>added</b> to <paramref name="forces"/>.</summary>
     /// <param name="positions">x, y, z of every atom, nm.</param>
     /// <param name="forces">−dE/dr in kJ/mol/nm, as long as the positions; empty: not wanted.</param>

@@ -20,6 +20,7 @@ internal sealed class BaseEnergy
     public BaseEnergy(BaseTerms terms, List<Part> parts)
     {
         _parts = parts;
+        HasPairs = parts.Any(part => part.Terms.HasNonbonded || part.Pairs.Count > 0);
         _atoms = [.. terms.Atoms];
         _caps = [.. terms.Caps];
         int coordinates = 3 * (_atoms.Length + _caps.Length);
@@ -36,8 +37,11 @@ internal sealed class BaseEnergy
     /// <summary>Whether there is anything to evaluate.</summary>
     public bool IsNeeded => _parts.Count > 0;
 
+    /// <summary>Whether atoms of several molecules interact, whose images then matter.</summary>
+    public bool HasPairs { get; }
+
     /// <summary>Energy, kJ/mol; gradients are added.</summary>
-    /// <param name="whole">Positions of the topology's atoms, molecules whole and joined, nm.</param>
+    /// <param name="whole">Positions of the topology's atoms, molecules whole (and joined, if it has pairs), nm.</param>
     /// <param name="accumulator">Receives gradients and strain gradient.</param>
     public double AddGradients(ReadOnlySpan<double> whole, GradientAccumulator accumulator)
     {

@@ -15,6 +15,7 @@ internal sealed class BaseTerms
     private readonly MolecularMechanicsTerms _all;
     private readonly MolecularMechanicsTerms _coveredBonded;
     private readonly List<NonbondedException> _coveredPairs;
+    private readonly MolecularMechanicsTerms? _replaced;
     private readonly BorderCapTerms.Terms _caps;
     private readonly BorderCapTerms.Terms _innerCaps;
     private readonly BorderCapTerms.Terms _outerCaps;
@@ -23,7 +24,8 @@ internal sealed class BaseTerms
     /// <param name="topology">The topology.</param>
     /// <param name="fragments">The fragments.</param>
     /// <param name="terms">Terms of the topology's atoms: the host's or the core's.</param>
-    public BaseTerms(Topology topology, IReadOnlyList<Fragment> fragments, MolecularMechanicsTerms terms)
+    /// <param name="replaced">Terms of ff14SB that constraints replace in the host.</param>
+    public BaseTerms(Topology topology, IReadOnlyList<Fragment> fragments, MolecularMechanicsTerms terms, MolecularMechanicsTerms? replaced)
     {
         var cover = new AtomSetCover(fragments.Select(f => f.Atoms));
         Atoms = cover.Union;
@@ -39,6 +41,8 @@ internal sealed class BaseTerms
         _all = WithCaps(terms.Subset([.. Atoms]));
         _coveredBonded = _isOnePiece ? _all.BondedOnly() : WithCaps(Covered(terms, cover).Subset([.. Atoms]).BondedOnly());
         _coveredPairs = _isOnePiece ? [] : CoveredPairs(_all, cover, map);
+        if (replaced is not null && replaced.Bonds.Count + replaced.Angles.Count > 0)
+            _replaced = WithCaps(Covered(replaced, cover).Subset([.. Atoms]));
         _caps = Localized(BorderCapTerms.Create(topology, Caps, cover, terms.Nonbonded), map);
         // A cap whose replaced atom lies in another fragment stands for a bond that E_base of the region holds.
         bool IsInner(int local) => local >= Atoms.Count && map[Caps[local - Atoms.Count].Replaced] >= 0;
@@ -62,6 +66,9 @@ internal sealed class BaseTerms
         BaseEnergy.Part Covered(double sign, BorderCapTerms.Terms caps) => _isOnePiece
             ? new(sign, new VacuumForceField(With(_all, caps), describe), new PairInteractions(caps.Pairs))
             : new(sign, new VacuumForceField(With(_coveredBonded, caps), describe), new PairInteractions([.. _coveredPairs, .. caps.Pairs]));
+        // A network's Δ takes the whole of ff14SB away, so what constraints replace in the host has to come back: nothing at the
+        // constrained lengths, but minimisers let go of constraints, and then Δ alone would not hold these bonds.
+        BaseEnergy.Part[] Replaced() => _replaced is null ? [] : [new(1, new VacuumForceField(_replaced, describe), new PairInteractions([]))];
         BaseEnergy.Part Bonded(double sign) => new(sign, new VacuumForceField(With(_coveredBonded, _caps), describe), new PairInteractions([]));
 
         return (target, quantity) switch
@@ -73,8 +80,8 @@ internal sealed class BaseTerms
             (PotentialTarget.Absolute, _) => [new(1, new VacuumForceField(_all, describe), new PairInteractions([])), Covered(-1, _innerCaps)],
             (PotentialTarget.CorrectionToNonbonded, EnergyQuantity.Correction) => [Bonded(-1)],
             (PotentialTarget.CorrectionToNonbonded, _) => [Region(1), Bonded(-1)],
-            (_, EnergyQuantity.Correction) => [],
-            _ => [Region(1)],
+            (_, EnergyQuantity.Correction) => [.. Replaced()],
+            _ => [Region(1), .. Replaced()],
         };
     }
 

@@ -55,19 +55,21 @@ internal static class Coverage
 
     /// <summary>The host's terms: as many atoms as the topology; for a correction the force field that it corrects, of the
     /// region and of the residues at its border; for an absolute potential no springs but those of covalent bonds.</summary>
+    /// <returns>Terms of the force field that constraints replace in the host; null for an absolute potential, whose E_base is
+    /// made of the host's own terms.</returns>
     /// <exception cref="PluginBridgeException">They are not; the first atom or term that differs is named.</exception>
-    public static void CheckHostTerms(PotentialInfo potential, SystemSpecification specification, Region region,
+    public static MolecularMechanicsTerms? CheckHostTerms(PotentialInfo potential, SystemSpecification specification, Region region,
         TemplateAssignment? assignment)
     {
         if (specification.HostTerms is not { } host)
-            return;
+            return null;
         int atoms = specification.Topology.Atoms.Count;
         if (host.AtomCount != atoms)
             throw new PluginBridgeException(ErrorCode.InvalidArgument, $"The host's terms are of {host.AtomCount} atoms, the topology has {atoms}.");
         if (potential.Target != PotentialTarget.Absolute)
-            ForceFieldComparison.RequireFf14sb(host, specification.Topology, assignment!, specification.Constraints);
-        else
-            RefuseRestraints(host, specification.Topology, region);
+            return ForceFieldComparison.RequireFf14sb(host, specification.Topology, assignment!, specification.Constraints);
+        RefuseRestraints(host, specification.Topology, region);
+        return null;
     }
 
     /// <summary>E_base takes all terms of the region away: a restraint among them would have no effect.</summary>

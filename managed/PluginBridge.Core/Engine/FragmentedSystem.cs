@@ -61,10 +61,10 @@ public sealed class FragmentedSystem
         IReadOnlyList<Fragment> fragments = FragmentBuilder.Build(topology, assignment, region.Atoms, specification.Scheme,
             specification.TotalCharge, specification.UnpairedElectrons);
         Coverage.CheckElements(potential, topology, fragments);
-        Coverage.CheckHostTerms(potential.Info, specification, region, assignment);
+        MolecularMechanicsTerms? replaced = Coverage.CheckHostTerms(potential.Info, specification, region, assignment);
         (MolecularMechanicsTerms? terms, string whyNoBase) = BaseForceField(specification, assignment);
         return new FragmentedSystem(potential, topology, region.Atoms, specification.Scheme, fragments,
-            terms is null ? null : new BaseTerms(topology, fragments, terms), whyNoBase);
+            terms is null ? null : new BaseTerms(topology, fragments, terms, replaced), whyNoBase);
     }
 
     /// <summary>Allocates the buffers of one caller.</summary>

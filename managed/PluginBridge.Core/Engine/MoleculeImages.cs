@@ -9,8 +9,9 @@ namespace PluginBridge.Core.Engine;
 /// </summary>
 internal sealed class MoleculeImages
 {
-    // A bond this long is a molecule torn apart by periodic wrapping, not a strained one.
-    private const double TornBondLength = 1.0;
+    // A bond this long is a molecule torn apart by periodic wrapping, by a box edge, not a strained one. It is no shorter, as
+    // the first step that a minimiser tries can move an atom by 1 nm (libLBFGS: along the gradient, of length 1).
+    private const double TornBondLength = 2.0;
 
     private readonly Topology _topology;
     private readonly int[] _order;

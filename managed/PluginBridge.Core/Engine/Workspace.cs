@@ -86,7 +86,7 @@ public sealed class Workspace : IDisposable
         BaseEnergy baseEnergy = _base[(int)quantity] ?? throw _system.NoForceField(quantity);
         GradientAccumulator? gradients = !forces.IsEmpty || !virial.IsEmpty || wantsForceSpread ? _accumulator : null;
 
-        _images.MakeWhole(positions, box, join: baseEnergy.IsNeeded || (!passBox && _system.FragmentsSpanMolecules), _whole);
+        _images.MakeWhole(positions, box, join: baseEnergy.HasPairs || (!passBox && _system.FragmentsSpanMolecules), _whole);
         _accumulator.Clear();
         ReadOnlySpan<double> passed = passBox ? boxVectors : [];
         double energy = spread is null

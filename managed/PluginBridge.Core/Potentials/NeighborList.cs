@@ -7,9 +7,10 @@ namespace PluginBridge.Core.Potentials;
 /// <remarks>Pairs are sorted by first atom, then by second, whatever the search method: results do not depend on it.</remarks>
 internal sealed unsafe class NeighborList : IDisposable
 {
-    /// <summary>Atoms closer than this overlap, nm. Small: a minimiser's first trial step may bring bonded atoms to
-    /// 0.02 nm, and has to see a large energy there, not an error.</summary>
-    public const double OverlapDistance = 0.001;
+    /// <summary>Atoms closer than this overlap, nm: they are in one place, as far as a file tells. No more than that, since
+    /// a minimiser's trial steps move hydrogens along their bonds, through the atoms they are bonded to, and have to see a
+    /// large energy there, not an error.</summary>
+    public const double OverlapDistance = 1e-5;
 
     /// <summary>Up to this many atoms all pairs are looked at; above, cells are used.</summary>
     private const int AllPairsLimit = 192;

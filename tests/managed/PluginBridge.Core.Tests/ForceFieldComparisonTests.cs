@@ -72,7 +72,10 @@ public sealed class ForceFieldComparisonTests
         {
             Bonds = [.. host.Terms.Bonds.Where(b => !constrained.Contains(new Bond(Math.Min(b.A, b.B), Math.Max(b.A, b.B))))],
         };
-        Assert.That(() => ForceFieldComparison.RequireFf14sb(terms, topology, assignment, constrained.Select(b => new Bond(b.B, b.A))), Throws.Nothing);
+        MolecularMechanicsTerms replaced = ForceFieldComparison.RequireFf14sb(terms, topology, assignment, constrained.Select(b => new Bond(b.B, b.A)));
+        Assert.That(replaced.Bonds.Select(b => new Bond(b.A, b.B)), Is.EquivalentTo(constrained));
+        Assert.That(terms.Bonds.Concat(replaced.Bonds).Sum(b => b.Length * b.Constant), Is.EqualTo(host.Terms.Bonds.Sum(b => b.Length * b.Constant)).Within(1e-6).Percent);
+        Assert.That(replaced.Angles, Is.Empty);
         ExpectError(terms, topology, assignment, "the bond atom N of PHE 1 (chain A) - atom H1 of PHE 1 (chain A) has no term in the host, and no constraint");
     }
 

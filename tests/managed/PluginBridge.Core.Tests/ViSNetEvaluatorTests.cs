@@ -179,7 +179,7 @@ public class ViSNetEvaluatorTests
         var (first, x1) = ViSNetTestModel.Cluster(5, 1);
         var (second, x2) = ViSNetTestModel.Cluster(9, 2);
         for (int c = 0; c < 3; c++)
-            x2[3 * 7 + c] = x2[3 * 3 + c] + 0.0005;
+            x2[3 * 7 + c] = x2[3 * 3 + c] + 5e-6;
         var error = Throws(potential, [first, second], [.. x1, .. x2]);
         Assert.That(error.Code, Is.EqualTo(ErrorCode.Calculation));
         Assert.That(error.Molecule, Is.EqualTo(1));
