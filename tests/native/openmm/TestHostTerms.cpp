@@ -215,11 +215,14 @@ void testOtherBondIsNamed(Platform& platform) {
     requireThrows([&] { simulate(fixture, platform); }, {name1, name2, "bond"});
 }
 
-/** Constrained bonds have no bond term in the System. */
+/** Constrained bonds have no bond term in the System: the correction brings it back. */
 void testConstrainedHostIsAccepted(Platform& platform) {
-    Fixture fixture("pair");
-    require(fixture.system->getNumConstraints() > 0, "the fixture has constraints");
-    simulate(fixture, platform).getEnergy(ourGroup);
+    Fixture fixture("rigid"), flexible("pair");
+    require(fixture.system->getNumConstraints() > 0 && flexible.system->getNumConstraints() == 0,
+            "only one fixture has constraints");
+    double energy = simulate(flexible, platform).getEnergy(-1);
+    requireClose(simulate(fixture, platform).getEnergy(-1), energy, loosen(1e-7, platform) * fabs(energy),
+                 "energy without the constraints' terms");
     while (fixture.system->getNumConstraints() > 0)
         fixture.system->removeConstraint(0);
     requireThrows([&] { simulate(fixture, platform); }, {"bond"});

@@ -5,7 +5,8 @@
 
 <name>.system.xml, <name>.force.xml (native/openmm/serialization/README.md), <name>.positions.txt (nm):
   peptide  ACE-ALA-LYS-PRO-SER-GLU-NME on ff14SB, in vacuo, no cutoff, no constraints
-  pair     two of them side by side in a box, PME, bonds to hydrogen constrained
+  pair     two of them side by side in a box, PME, no constraints
+  rigid    the same, bonds to hydrogen constrained
   water    the pair in water
 correction.safetensors ("E_QM - E_MM") and absolute.safetensors ("E_QM"): one network with random weights, its output
 scaled so that dynamics with it is stable.
@@ -71,12 +72,15 @@ def write_pair(folder, pdb):
     box = np.ptp(xyz, axis=0) + 0.8
     modeller.topology.setUnitCellDimensions(openmm.Vec3(*box) * unit.nanometer)
     centred = (xyz - (xyz.min(axis=0) + xyz.max(axis=0)) / 2 + box / 2) * unit.nanometer
-    options = dict(periodic=True, nonbondedMethod=app.PME, constraints=app.HBonds)
-    write(folder, "pair", modeller.topology, centred, nonbondedCutoff=0.45 * box.min() * unit.nanometer, **options)
+    options = dict(periodic=True, nonbondedMethod=app.PME)
+    for name, constraints in (("pair", None), ("rigid", app.HBonds)):
+        write(folder, name, modeller.topology, centred, nonbondedCutoff=0.45 * box.min() * unit.nanometer,
+              constraints=constraints, **options)
 
     solvated = app.Modeller(modeller.topology, centred)
     solvated.addSolvent(app.ForceField(*FORCE_FIELD), neutralize=False)
-    write(folder, "water", solvated.topology, solvated.positions, nonbondedCutoff=0.8 * unit.nanometer, **options)
+    write(folder, "water", solvated.topology, solvated.positions, nonbondedCutoff=0.8 * unit.nanometer,
+          constraints=app.HBonds, **options)
 
 
 def write_models(folder):
