@@ -199,6 +199,7 @@ def figure(results: dict, path: Path, title: str) -> None:
                 axis.contour(row["phi"], row["psi"], values.T, levels=[1, 2, 4, 6, 8, 10], colors="white", linewidths=0.7)
             axis.set(title=f"{name}: {label}", xlim=(-187.5, 172.5), ylim=(-187.5, 172.5), xticks=range(-180, 180, 60),
                      yticks=range(-180, 180, 60))
+            axis.title.set_fontsize(10)
             if axis is not line[1]:
                 drawing.colorbar(image, ax=axis, label="kcal/mol", extend="neither" if last else "max", shrink=0.9)
         line[0].set_ylabel("ψ (degrees)")

@@ -1,9 +1,10 @@
 """Relaxed surfaces over (phi, psi) of a capped residue, from many starts, so that hysteresis leaves no trace.
 
-Every grid point is relaxed from each rotamer (of the side chain's first torsion), and then from the minima of its neighbours, lowest
-first, until no point gets lower: a minimum that is found anywhere reaches each point where it is the lowest one (as in
-TorsionDrive, Qiu et al., J. Chem. Phys. 152, 244116 (2020)).  Geometries with another chirality, a cis peptide bond
-or a broken bond are refused.  All of it is kept in one file, so that an interrupted scan goes on where it stopped.
+Every grid point is relaxed from each rotamer (of the side chain's first torsion), and then from the minima of its
+neighbours, lowest first, until no point gets lower: a minimum that is found anywhere reaches each point where it is the
+lowest one (as in TorsionDrive, Qiu et al., J. Chem. Phys. 152, 244116 (2020)).  Geometries with another chirality, a cis
+peptide bond or a broken bond are refused.  All of it is kept in one file, so that an interrupted scan goes on where it
+stopped.
 """
 from __future__ import annotations
 
