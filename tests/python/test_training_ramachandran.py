@@ -154,6 +154,18 @@ def test_proline_keeps_to_its_ring_and_rotamers_are_known():
     assert [[atoms[i].name for i in quad] for quad in valine.backbone] == [["C", "N", "CA", "C"], ["N", "CA", "C", "N"]]
 
 
+def test_reference_in_the_tree_fits_the_grids():
+    found = json.loads((ROOT / "training" / "reference" / "ramachandran_gfn2.json").read_text())["residues"]
+    assert {"ALA", "GLY", "PRO"} <= set(found)
+    for name, row in found.items():
+        residue, energy = Residue(name), np.array(row["energy"], float)
+        assert row["phi"] == residue.phi.tolist() and row["psi"] == residue.psi.tolist()
+        assert energy.shape == (len(residue.phi), len(residue.psi)) and energy.min() == 0
+    energy = np.array(found["GLY"]["energy"])
+    mirrored = np.roll(energy[::-1, ::-1], 1, axis=(0, 1))  # (phi, psi) -> (-phi, -psi) on a grid that begins at -180
+    assert energy == pytest.approx(mirrored, abs=0.02)
+
+
 def run_main(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["ramachandran", *map(str, arguments)])
     ramachandran.main()
