@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 import os
+import shlex
 import socket
 import sys
 import time
@@ -225,7 +226,7 @@ class Trainer:
         for m in self.train.molecules.values():
             kinds[m.kind] = kinds.get(m.kind, 0) + len(m)
         provenance = {
-            "trained_by": "pbtrain.train", "seed": self.args.seed, "steps": self.step, "frame_visits": self.frames,
+            "command": self.args.command, "seed": self.args.seed, "steps": self.step, "frame_visits": self.frames,
             "minutes": round(self.elapsed / 60, 1),
             **({"budget_visits": self.args.visits} if self.args.visits else {"budget_minutes": self.args.minutes}),
             "training_frames": kinds, "training_molecules": len(self.train.molecules),
@@ -264,7 +265,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--cutoff", type=float, default=5.0)
     parser.add_argument("--envelope-exponent", type=int, default=Architecture.envelope_exponent)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.command = shlex.join(["pbtrain.train", *(sys.argv[1:] if argv is None else argv)])
+    return args
 
 
 def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
