@@ -203,7 +203,9 @@ internal unsafe struct pb_host_terms
 
     public double* exception_parameters;
 
-    /// <summary>Constrained pairs [constraint_count][2]: their bond terms may be missing above</summary>
+    /// <summary>Constrained pairs [constraint_count][2]: their bond terms, and terms of angles that they fix,
+    /// may be missing above. A correction to the force field brings missing ones back, as its energy takes
+    /// them away; at the constrained lengths they are nothing.</summary>
     public long constraint_count;
 
     public int* constraint_atoms;
