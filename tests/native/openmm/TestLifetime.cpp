@@ -104,10 +104,13 @@ void testNoLeak(Platform& platform) {
         }
     };
     createAndUse(30); // heaps reach their working size
-    double before = measureMemory();
-    createAndUse(100);
-    double grown = measureMemory() - before;
-    cout << "100 Contexts leave " << grown << " MiB" << endl;
+    double before, grown = 8;
+    for (int round = 0; round < 3 && grown >= 8; round++) { // a heap may grow once more, a leak does so every time
+        before = measureMemory();
+        createAndUse(100);
+        grown = measureMemory() - before;
+        cout << "100 Contexts leave " << grown << " MiB" << endl;
+    }
     require(grown < 8, "100 Contexts leave " + to_string(grown) + " MiB");
 
     Simulation simulation(fixture, platform);
