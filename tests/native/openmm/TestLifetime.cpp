@@ -105,7 +105,8 @@ void testNoLeak(Platform& platform) {
     };
     createAndUse(30); // heaps reach their working size
     double before, grown = 8;
-    for (int round = 0; round < 3 && grown >= 8; round++) { // a heap may grow once more, a leak does so every time
+    // A heap may grow once more, a leak grows every time.
+    for (int round = 0; round < 3 && grown >= 8; round++) {
         before = measureMemory();
         createAndUse(100);
         grown = measureMemory() - before;
