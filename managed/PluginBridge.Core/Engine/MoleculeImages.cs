@@ -9,8 +9,9 @@ namespace PluginBridge.Core.Engine;
 /// </summary>
 internal sealed class MoleculeImages
 {
-    // A bond this long is a molecule torn apart by periodic wrapping, by a box edge, not a strained one. It is no shorter, as
-    // the first step that a minimiser tries can move an atom by 1 nm (libLBFGS: along the gradient, of length 1).
+    // A bond between heavy atoms this long is a molecule torn apart by periodic wrapping, by a box edge, not a strained one.
+    // It is no shorter, as the first step that a minimiser tries can move an atom by 1 nm (libLBFGS: along the gradient, of
+    // length 1); hydrogens are let go, as minimisers throw those of constrained bonds even farther.
     private const double TornBondLength = 2.0;
 
     private readonly Topology _topology;
@@ -95,7 +96,7 @@ internal sealed class MoleculeImages
             {
                 double dx = x - whole[3 * parent], dy = y - whole[3 * parent + 1], dz = z - whole[3 * parent + 2];
                 box.MinimumImage(ref dx, ref dy, ref dz);
-                if (dx * dx + dy * dy + dz * dz > TornBondLength * TornBondLength)
+                if (dx * dx + dy * dy + dz * dz > TornBondLength * TornBondLength && IsHeavy(atom) && IsHeavy(parent))
                     ThrowTorn(parent, atom, Math.Sqrt(dx * dx + dy * dy + dz * dz), box.IsPeriodic);
                 // Without a box the position stays as given, to the last bit.
                 if (box.IsPeriodic)
@@ -168,6 +169,8 @@ internal sealed class MoleculeImages
                 shift[2] = dz - z;
             }
     }
+
+    private bool IsHeavy(int atom) => _topology.Atoms[atom].AtomicNumber > 1;
 
     private void ThrowTorn(int a, int b, double length, bool periodic) => throw new PluginBridgeException(
         ErrorCode.InvalidArgument, FormattableString.Invariant(
