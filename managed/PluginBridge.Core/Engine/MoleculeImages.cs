@@ -9,10 +9,13 @@ namespace PluginBridge.Core.Engine;
 /// </summary>
 internal sealed class MoleculeImages
 {
-    // A bond between heavy atoms this long is a molecule torn apart by periodic wrapping, by a box edge, not a strained one.
-    // It is no shorter, as the first step that a minimiser tries can move an atom by 1 nm (libLBFGS: along the gradient, of
-    // length 1); hydrogens are let go, as minimisers throw those of constrained bonds even farther.
-    private const double TornBondLength = 2.0;
+    /// <summary>A bond this long (nm) in positions that a user gives is a molecule torn apart by periodic wrapping, not a
+    /// strained one.</summary>
+    public const double TornBondLength = 1.0;
+
+    /// <summary>The same for positions that follow from earlier ones: steps that a minimiser tries and takes back can throw
+    /// atoms by nanometres, and have to see an energy there, not an error.</summary>
+    public const double TornLaterBondLength = 20.0;
 
     private readonly Topology _topology;
     private readonly int[] _order;
@@ -84,9 +87,10 @@ internal sealed class MoleculeImages
     /// <param name="positions">x, y, z of every atom of the topology, nm, in any image.</param>
     /// <param name="box">The box or none.</param>
     /// <param name="join">Also place the molecules next to each other.</param>
+    /// <param name="torn">A bond longer than this is torn, nm.</param>
     /// <param name="whole">Receives the positions of the molecules' atoms; others are left alone.</param>
     /// <exception cref="PluginBridgeException">A bond is torn, or a molecule is bonded to its own image.</exception>
-    public void MakeWhole(ReadOnlySpan<double> positions, in PeriodicBox box, bool join, Span<double> whole)
+    public void MakeWhole(ReadOnlySpan<double> positions, in PeriodicBox box, bool join, double torn, Span<double> whole)
     {
         for (int k = 0; k < _order.Length; k++)
         {
@@ -96,7 +100,7 @@ internal sealed class MoleculeImages
             {
                 double dx = x - whole[3 * parent], dy = y - whole[3 * parent + 1], dz = z - whole[3 * parent + 2];
                 box.MinimumImage(ref dx, ref dy, ref dz);
-                if (dx * dx + dy * dy + dz * dz > TornBondLength * TornBondLength && IsHeavy(atom) && IsHeavy(parent))
+                if (dx * dx + dy * dy + dz * dz > torn * torn)
                     ThrowTorn(parent, atom, Math.Sqrt(dx * dx + dy * dy + dz * dz), box.IsPeriodic);
                 // Without a box the position stays as given, to the last bit.
                 if (box.IsPeriodic)
@@ -116,7 +120,7 @@ internal sealed class MoleculeImages
         {
             double dx = whole[3 * bond.A] - whole[3 * bond.B], dy = whole[3 * bond.A + 1] - whole[3 * bond.B + 1],
                 dz = whole[3 * bond.A + 2] - whole[3 * bond.B + 2];
-            if (dx * dx + dy * dy + dz * dz > TornBondLength * TornBondLength)
+            if (dx * dx + dy * dy + dz * dz > torn * torn)
                 ThrowTorn(bond.A, bond.B, Math.Sqrt(dx * dx + dy * dy + dz * dz), box.IsPeriodic);
         }
 
@@ -169,8 +173,6 @@ internal sealed class MoleculeImages
                 shift[2] = dz - z;
             }
     }
-
-    private bool IsHeavy(int atom) => _topology.Atoms[atom].AtomicNumber > 1;
 
     private void ThrowTorn(int a, int b, double length, bool periodic) => throw new PluginBridgeException(
         ErrorCode.InvalidArgument, FormattableString.Invariant(

@@ -18,6 +18,7 @@ public sealed class Workspace : IDisposable
     private readonly GradientAccumulator _accumulator;
     private readonly double[] _whole;
     private MemberSpread? _spread;
+    private bool _goesOn;
 
     internal Workspace(FragmentedSystem system, EvaluationOptions options)
     {
@@ -86,7 +87,9 @@ public sealed class Workspace : IDisposable
         BaseEnergy baseEnergy = _base[(int)quantity] ?? throw _system.NoForceField(quantity);
         GradientAccumulator? gradients = !forces.IsEmpty || !virial.IsEmpty || wantsForceSpread ? _accumulator : null;
 
-        _images.MakeWhole(positions, box, join: baseEnergy.HasPairs || (!passBox && _system.FragmentsSpanMolecules), _whole);
+        _images.MakeWhole(positions, box, join: baseEnergy.HasPairs || (!passBox && _system.FragmentsSpanMolecules),
+            _goesOn ? MoleculeImages.TornLaterBondLength : MoleculeImages.TornBondLength, _whole);
+        _goesOn = true;
         _accumulator.Clear();
         ReadOnlySpan<double> passed = passBox ? boxVectors : [];
         double energy = spread is null
