@@ -41,8 +41,8 @@ public static unsafe class Evaluation
         PbEvaluationOptions given = options == null ? default : Input.Read(options, "pb_evaluation_options");
         if (given.Quantity is not ((int)EnergyQuantity.Correction or (int)EnergyQuantity.Total))
             throw Guard.Invalid($"quantity {given.Quantity} is not a pb_quantity.");
-        if (given.Reserved != 0)
-            throw Guard.Invalid("pb_evaluation_options.reserved must be 0: zero-initialise the struct.");
+        if (given.Continued is not (0 or 1))
+            throw Guard.Invalid($"pb_evaluation_options.continued is {given.Continued}, not 0 or 1: zero-initialise the struct.");
         if (given.EnvironmentCount != 0 || given.EnvironmentPositions != null || given.EnvironmentCharges != null
             || given.EnvironmentForces != null)
             throw new PluginBridgeException(ErrorCode.Unsupported,
@@ -54,9 +54,10 @@ public static unsafe class Evaluation
         var quantity = (EnergyQuantity)given.Quantity;
         var f = new Span<double>(forces, forces == null ? 0 : length);
         var w = new Span<double>(virial, virial == null ? 0 : 9);
+        bool continued = given.Continued == 1;
         double result;
         if (given.Uncertainty == null)
-            result = owner.Evaluate(r, box, quantity, f, w);
+            result = owner.Evaluate(r, box, quantity, f, w, continued);
         else
         {
             PbUncertainty wanted = Input.Read(given.Uncertainty, "pb_uncertainty");
@@ -65,7 +66,7 @@ public static unsafe class Evaluation
             var uncertainty = new Uncertainty(
                 new Span<double>(wanted.ForceSpreads, wanted.ForceSpreads == null ? 0 : owner.AtomCount),
                 new Span<double>(wanted.ForceErrors, wanted.ForceErrors == null ? 0 : owner.AtomCount));
-            result = owner.EvaluateWithUncertainty(r, box, quantity, f, w, ref uncertainty);
+            result = owner.EvaluateWithUncertainty(r, box, quantity, f, w, ref uncertainty, continued);
             given.Uncertainty->EnergySpread = uncertainty.EnergySpread;
         }
         if (energy != null)

@@ -386,7 +386,9 @@ typedef struct pb_evaluation_options {
     size_t struct_size;
     /** A pb_quantity */
     int32_t quantity;
-    int32_t reserved;
+    /** 1: the positions follow from earlier ones, as steps that a simulation or a minimiser tries do: bonds of nanometres
+     *  are no error then. 0: a bond longer than 1 nm is one, as wrapping leaves it where box_vectors are missing. */
+    int32_t continued;
     /** (optional) box vectors a, b, c [3][3], nm, reduced as in OpenMM; NULL: not periodic. Atoms may lie in any
      *  periodic image. */
     const double* box_vectors;

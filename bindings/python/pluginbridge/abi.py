@@ -83,7 +83,7 @@ class Uncertainty(_Sized):
 
 
 class EvaluationOptions(_Sized):
-    _fields_ = [("struct_size", c_size_t), ("quantity", c_int32), ("reserved", c_int32), ("box_vectors", _doubles),
+    _fields_ = [("struct_size", c_size_t), ("quantity", c_int32), ("continued", c_int32), ("box_vectors", _doubles),
                 ("environment_count", c_int64), ("environment_positions", _doubles),
                 ("environment_charges", _doubles), ("environment_forces", _doubles),
                 ("uncertainty", POINTER(Uncertainty))]

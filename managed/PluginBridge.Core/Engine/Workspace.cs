@@ -18,7 +18,6 @@ public sealed class Workspace : IDisposable
     private readonly GradientAccumulator _accumulator;
     private readonly double[] _whole;
     private MemberSpread? _spread;
-    private bool _goesOn;
 
     internal Workspace(FragmentedSystem system, EvaluationOptions options)
     {
@@ -38,14 +37,16 @@ public sealed class Workspace : IDisposable
     /// <param name="forces">−dE/dr, kJ/mol/nm, as long as positions; overwritten, zero for atoms that take no part.
     /// Empty: not wanted.</param>
     /// <param name="virial">−dE/dε (strain), nine numbers, kJ/mol, symmetric; overwritten. Empty: not wanted.</param>
+    /// <param name="continued">The positions follow from earlier ones, as the steps of a simulation or a minimiser do: a long
+    /// bond is then no sign of a molecule torn by wrapping, see <see cref="MoleculeImages.TornLaterBondLength"/>.</param>
     /// <returns>The energy, kJ/mol.</returns>
     /// <exception cref="PluginBridgeException">Wrong lengths, positions that are not numbers, a torn molecule, a box that
     /// is not in reduced form or too small, a fragment whose calculation failed, no force field for the quantity.</exception>
     public double Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors, EnergyQuantity quantity,
-        Span<double> forces, Span<double> virial)
+        Span<double> forces, Span<double> virial, bool continued = false)
     {
         CheckArguments(positions, forces, virial, quantity);
-        return Evaluate(positions, boxVectors, quantity, forces, virial, null);
+        return Evaluate(positions, boxVectors, quantity, forces, virial, continued, null);
     }
 
     /// <summary>Evaluates an ensemble, with what its members tell of its error. Each is evaluated once; energy and forces are
@@ -57,17 +58,18 @@ public sealed class Workspace : IDisposable
     /// <param name="virial">As of Evaluate.</param>
     /// <param name="uncertainty">Spreads and expected errors of the region's energy and forces, over all fragments; zero
     /// for atoms that take no part.</param>
+    /// <param name="continued">As of Evaluate.</param>
     /// <returns>The energy, kJ/mol.</returns>
     /// <exception cref="PluginBridgeException">As of Evaluate; Unsupported: the potential is no ensemble, or calibrated errors
     /// are wanted and it has no calibration.</exception>
     public double EvaluateWithUncertainty(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors, EnergyQuantity quantity,
-        Span<double> forces, Span<double> virial, ref Uncertainty uncertainty)
+        Span<double> forces, Span<double> virial, ref Uncertainty uncertainty, bool continued = false)
     {
         CheckArguments(positions, forces, virial, quantity);
         ForceErrorCalibration? calibration = CheckUncertainty(uncertainty);
         _spread ??= new MemberSpread(_system.Topology.Atoms.Count);
         bool wantsForceSpread = !uncertainty.ForceSpreads.IsEmpty || !uncertainty.ExpectedForceErrors.IsEmpty;
-        double energy = Evaluate(positions, boxVectors, quantity, forces, virial, _spread, wantsForceSpread);
+        double energy = Evaluate(positions, boxVectors, quantity, forces, virial, continued, _spread, wantsForceSpread);
         uncertainty.EnergySpread = _spread.EnergySpread;
         for (int atom = 0; atom < uncertainty.ForceSpreads.Length; atom++)
             uncertainty.ForceSpreads[atom] = _spread.ForceSpread(atom);
@@ -80,7 +82,7 @@ public sealed class Workspace : IDisposable
     public void Dispose() => _batch.Dispose();
 
     private double Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors, EnergyQuantity quantity,
-        Span<double> forces, Span<double> virial, MemberSpread? spread, bool wantsForceSpread = false)
+        Span<double> forces, Span<double> virial, bool continued, MemberSpread? spread, bool wantsForceSpread = false)
     {
         bool passBox = !boxVectors.IsEmpty && _system.UsesBox;
         PeriodicBox box = PeriodicBox.Create(boxVectors, passBox ? _system.Potential.Info.Cutoff : 0);
@@ -88,8 +90,7 @@ public sealed class Workspace : IDisposable
         GradientAccumulator? gradients = !forces.IsEmpty || !virial.IsEmpty || wantsForceSpread ? _accumulator : null;
 
         _images.MakeWhole(positions, box, join: baseEnergy.HasPairs || (!passBox && _system.FragmentsSpanMolecules),
-            _goesOn ? MoleculeImages.TornLaterBondLength : MoleculeImages.TornBondLength, _whole);
-        _goesOn = true;
+            continued ? MoleculeImages.TornLaterBondLength : MoleculeImages.TornBondLength, _whole);
         _accumulator.Clear();
         ReadOnlySpan<double> passed = passBox ? boxVectors : [];
         double energy = spread is null

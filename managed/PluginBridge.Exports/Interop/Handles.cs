@@ -182,12 +182,12 @@ internal sealed class WorkspaceHandle : ExclusiveTarget
     internal int AtomCount { get; }
 
     internal double Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors, EnergyQuantity quantity,
-        Span<double> forces, Span<double> virial)
+        Span<double> forces, Span<double> virial, bool continued)
     {
         Enter();
         try
         {
-            return _workspace.Evaluate(positions, boxVectors, quantity, forces, virial);
+            return _workspace.Evaluate(positions, boxVectors, quantity, forces, virial, continued);
         }
         finally
         {
@@ -196,12 +196,12 @@ internal sealed class WorkspaceHandle : ExclusiveTarget
     }
 
     internal double EvaluateWithUncertainty(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors,
-        EnergyQuantity quantity, Span<double> forces, Span<double> virial, ref Uncertainty uncertainty)
+        EnergyQuantity quantity, Span<double> forces, Span<double> virial, ref Uncertainty uncertainty, bool continued)
     {
         Enter();
         try
         {
-            return _workspace.EvaluateWithUncertainty(positions, boxVectors, quantity, forces, virial, ref uncertainty);
+            return _workspace.EvaluateWithUncertainty(positions, boxVectors, quantity, forces, virial, ref uncertainty, continued);
         }
         finally
         {

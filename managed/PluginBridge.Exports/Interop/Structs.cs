@@ -134,7 +134,7 @@ public unsafe struct PbEvaluationOptions
 {
     internal nuint StructSize;
     internal int Quantity;
-    internal int Reserved;
+    internal int Continued;
     internal double* BoxVectors;
     internal long EnvironmentCount;
     internal double* EnvironmentPositions;

@@ -362,7 +362,10 @@ internal unsafe struct pb_evaluation_options
     /// <summary>A pb_quantity</summary>
     public int quantity;
 
-    public int reserved;
+    /// <summary>1: the positions follow from earlier ones, as steps that a simulation or a minimiser tries
+    /// do: bonds of nanometres are no error then. 0: a bond longer than 1 nm is one, as wrapping leaves it
+    /// where box_vectors are missing.</summary>
+    public int continued;
 
     /// <summary>(optional) box vectors a, b, c [3][3], nm, reduced as in OpenMM; NULL: not periodic. Atoms
     /// may lie in any periodic image.</summary>

@@ -40,7 +40,7 @@ pb_workspace* createWorkspace(const pb_system& system, const FragmentedPotential
 
 CorrectionEvaluator::CorrectionEvaluator(const FragmentedPotentialForce& force, const System& hostSystem,
                                          int threads)
-    : periodic(force.usesPeriodicBoundaryConditions()), system(nullptr, pb_system_free),
+    : periodic(force.usesPeriodicBoundaryConditions()), started(false), system(nullptr, pb_system_free),
       workspace(nullptr, pb_workspace_free) {
     RegionSpec region(force, hostSystem);
     particles = region.getParticles();
@@ -86,8 +86,11 @@ double CorrectionEvaluator::evaluate(const vector<Vec3>& positions, const Vec3* 
         options.box_vectors = box;
     }
     options.uncertainty = uncertainty;
+    // What the user has set has to be whole; what integrators and minimisers make of it may be anything.
+    options.continued = started ? 1 : 0;
     double energy = 0;
     throwOnError(pb_evaluate(workspace.get(), atomPositions.data(), &options, &energy, forces, nullptr));
+    started = true;
     return energy;
 }
 

@@ -56,7 +56,7 @@ private:
                     double* forces, pb_uncertainty* uncertainty);
 
     std::vector<int> particles;
-    bool periodic;
+    bool periodic, started;
     std::shared_ptr<pb_model> model;
     std::unique_ptr<pb_system, decltype(&pb_system_free)> system;
     std::unique_ptr<pb_workspace, decltype(&pb_workspace_free)> workspace;

@@ -185,6 +185,7 @@ internal sealed unsafe class TrainingEngine<T, V> : ITrainingEngine
             $"The network's energy of frame {frame} is not finite: its geometry is far outside what the model knows, or the weights have diverged.")
         { Molecule = frame };
     }
+
     /// <summary>Adds the lanes' sums in their order and takes them to the weights.</summary>
     private void Collect(ReadOnlySpan<float> weights, Span<double> weightGradient)
     {
