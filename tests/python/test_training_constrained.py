@@ -15,6 +15,7 @@ from pbtrain.constrained import HeldTorsions, RelaxationError, relax  # noqa: E4
 from pbtrain.internals import Internals, torsions  # noqa: E402
 from pbtrain.label import Ff14sb  # noqa: E402
 from pbtrain.torsion_scan import Residue  # noqa: E402
+from scanpotentials import ff14sb  # noqa: E402
 
 KCAL = 4.184
 
@@ -27,15 +28,6 @@ def residue(request):
 @pytest.fixture(scope="module")
 def alanine():
     return Residue("ALA")
-
-
-def ff14sb(residue):
-    potential = Ff14sb(residue.molecule)
-
-    def evaluate(x):
-        energy, forces, _, _ = potential(x)
-        return energy, -forces
-    return evaluate
 
 
 def test_internal_coordinates_have_their_derivatives(residue):

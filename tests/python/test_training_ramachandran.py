@@ -14,17 +14,8 @@ sys.path.insert(0, str(ROOT / "training"))
 
 from pbtrain import ramachandran, torsion_scan  # noqa: E402
 from pbtrain.constrained import numerical_hessian  # noqa: E402
-from pbtrain.label import Ff14sb  # noqa: E402
 from pbtrain.torsion_scan import Residue, Scan  # noqa: E402
-
-
-def ff14sb(residue):
-    potential = Ff14sb(residue.molecule)
-
-    def evaluate(x):
-        energy, forces, _, _ = potential(x)
-        return energy, -forces
-    return evaluate
+from scanpotentials import ff14sb  # noqa: E402
 
 
 def scan(residue, path, potential=None):
