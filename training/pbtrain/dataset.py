@@ -1,6 +1,7 @@
 """Reading shards: molecules with all their frames in memory, batches of frames of several molecules."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import h5py
 import numpy as np
 import torch
 from torch import Tensor
+
+from .graph import Edges, find_edges
 
 OUTLIER_FORCE = 200.0  # kcal/mol/angstrom, about 8 standard deviations of E_QM - E_MM on perturbed frames
 # What a network learns, as in its header: the reference method's energy less that of a base, here with its key in a
@@ -44,6 +47,37 @@ class Frames:
             None if getattr(self, k) is None else getattr(self, k)[keep] for k in (*PER_FRAME, *TOTALS)))
 
 
+@dataclass(frozen=True)
+class Selection:
+    """A part of the data, to learn what each part is worth.
+
+    shards: so much of every folder, its first shards (they are in random order). kinds: of molecules, empty for all.
+    distorted: share of the distorted frames that is kept, the same ones in every run.
+    """
+
+    shards: float = 1.0
+    kinds: tuple[str, ...] = ()
+    distorted: float = 1.0
+
+    def paths(self, directory: Path) -> list[str]:
+        """The shards to read from a folder, of those that are there now."""
+        paths = sorted(Path(directory).glob("shard_*.h5"))
+        return [str(path) for path in paths[:math.ceil(self.shards * len(paths))]]
+
+    def keep(self, group: h5py.Group) -> np.ndarray:
+        """Which frames of a group to use, a mask."""
+        kept = np.ones(len(group["e_qm"]), bool)
+        if self.kinds and group.attrs["kind"] not in self.kinds:
+            kept[:] = False
+        if self.distorted < 1:
+            draw = np.random.default_rng(int(group.attrs["seed"])).random(len(kept))
+            kept &= ~group["perturbed"][:] | (draw < self.distorted)
+        return kept
+
+
+EVERYTHING = Selection()
+
+
 @dataclass
 class DataSet:
     """Molecules by name, from the shards of some directories; `add_new` reads those that have appeared since.
@@ -56,6 +90,7 @@ class DataSet:
     split: str
     target: str = "E_QM - E_MM"
     totals: bool = False
+    selection: Selection = EVERYTHING
     molecules: dict[str, Frames] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     method: str = ""
@@ -65,7 +100,7 @@ class DataSet:
 
     def shards(self) -> list[str]:
         """Paths of the shards there are now."""
-        return [str(path) for directory in self.directories for path in sorted(Path(directory).glob("shard_*.h5"))]
+        return [path for directory in self.directories for path in self.selection.paths(directory)]
 
     def add_new(self, paths: list[str] | None = None) -> int:
         """Read new shards (all there are, or those given); returns the number of frames now held."""
@@ -108,7 +143,7 @@ class DataSet:
         # the same frames whatever the target, if ff14SB has parameters for them
         keep = abs(mm[1] if "e_mm" in group else forces).max((1, 2)) < OUTLIER_FORCE
         self.outliers += int((~keep).sum())
-        frames = frames.take(keep)
+        frames = frames.take(keep & self.selection.keep(group))
         known = self.molecules.get(frames.name)
         if known is not None:
             joined = [np.concatenate((getattr(known, k), getattr(frames, k)))
@@ -142,6 +177,12 @@ class Batch:
     energy: Tensor  # [frames], less the reference energies
     forces: Tensor  # [rows, 3]
     molecule: Tensor  # [frames], which molecule a frame belongs to
+    edges: Edges | None = None  # of all frames, if they were worked out beforehand
+
+    def to(self, device) -> "Batch":
+        """The labels and edges on a device; positions stay, for the search of edges."""
+        labels = (x.to(device) for x in (self.energy, self.forces, self.molecule))
+        return Batch(self.frames, *labels, None if self.edges is None else self.edges.to(device))
 
 
 def epoch_chunks(molecules: list[Frames], size: int, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
@@ -154,8 +195,8 @@ def epoch_chunks(molecules: list[Frames], size: int, rng: np.random.Generator) -
 
 
 def make_batch(molecules: list[Frames], chunks, elements: list[int],
-               reference: tuple[dict[int, float], float]) -> Batch:
-    """Collect chunks (molecule, frame indices) into a batch."""
+               reference: tuple[dict[int, float], float], cutoff: float | None = None) -> Batch:
+    """Collect chunks (molecule, frame indices) into a batch, with its edges if there is a cutoff (angstrom)."""
     index = {z: t for t, z in enumerate(elements)}
     frames, energy, forces, owner = [], [], [], []
     for k, (m, rows) in enumerate(chunks):
@@ -166,4 +207,5 @@ def make_batch(molecules: list[Frames], chunks, elements: list[int],
         energy.append(torch.from_numpy(molecule.energy[rows] - offset).float())
         forces.append(torch.from_numpy(molecule.forces[rows]).reshape(-1, 3))
         owner += [k] * len(rows)
-    return Batch(frames, torch.cat(energy), torch.cat(forces), torch.tensor(owner))
+    edges = None if cutoff is None else find_edges([x.float() for _, x in frames], cutoff)
+    return Batch(frames, torch.cat(energy), torch.cat(forces), torch.tensor(owner), edges)

@@ -1,6 +1,6 @@
 """Langevin dynamics with GFN2-xTB forces: geometries of any molecule, force field or not.
 
-Hydrogens carry 3 u, which leaves the distribution of conformations as it is.  Bonds to hydrogen that grow beyond
+Bonds to hydrogen that grow beyond
 thermal lengths are pulled back: in vacuo a salt bridge would otherwise pass its proton on.
 """
 from __future__ import annotations
@@ -8,14 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from .label import Gfn2
+from .langevin import KCAL_PER_U, langevin
 from .molecules import Molecule
 
-KCAL_PER_U = 4.184e-4  # kcal/mol/angstrom/u in angstrom/fs^2
-BOLTZMANN = 0.0019872041  # kcal/mol/K
-HYDROGEN_MASS = 3.0
-MASS = {1: HYDROGEN_MASS, 6: 12.011, 7: 14.007, 8: 15.999, 16: 32.06}
-FRICTION = 0.01  # 1/fs
-STEP = 1.5  # fs
 LONGEST = {6: 1.20, 7: 1.06, 8: 1.01, 16: 1.40}  # angstrom, bonds to hydrogen: pulled back beyond, and
 SLACK = 0.10  # up to so much later, drawn for each molecule (short hydrogen bonds are stretched bonds)
 HEAVY_MASS, LONGEST_STEP = 6.0, 0.1  # u, angstrom: of relaxations
@@ -23,12 +18,11 @@ PULL = 1000.0  # kcal/mol/angstrom^2
 
 
 class Gfn2Dynamics:
-    """BAOAB Langevin dynamics of one molecule (Leimkuhler and Matthews, J. Chem. Phys. 138, 174102), angstrom and fs."""
+    """Relaxation and Langevin dynamics of one molecule, angstrom and fs."""
 
     def __init__(self, molecule: Molecule, rng: np.random.Generator):
         self.gfn2, self.rng = Gfn2(molecule.numbers, molecule.charge), rng
-        self.mass = np.array([MASS[int(z)] for z in molecule.numbers])[:, None]
-        z = molecule.numbers
+        self.numbers = z = molecule.numbers
         bonds = [(a.index, b.index) if z[b.index] == 1 else (b.index, a.index)
                  for a, b in molecule.topology.bonds() if 1 in (z[a.index], z[b.index])]
         self.heavy, self.hydrogen = np.array(bonds).T
@@ -64,19 +58,7 @@ class Gfn2Dynamics:
 
     def run(self, x: np.ndarray, temperature: float, steps: list[int]):
         """Yield positions [N, 3] after each number of steps of `steps`; velocities start at `temperature` in K."""
-        thermal = np.sqrt(BOLTZMANN * temperature * KCAL_PER_U / self.mass)
-        keep = np.exp(-FRICTION * STEP)
-        v = thermal * self.rng.normal(size=x.shape)
-        x, forces = x.copy(), self.energy_forces(x)[1]
-        for count in steps:
-            for _ in range(count):
-                v += 0.5 * STEP * KCAL_PER_U * forces / self.mass
-                x += 0.5 * STEP * v
-                v = keep * v + np.sqrt(1 - keep ** 2) * thermal * self.rng.normal(size=x.shape)
-                x += 0.5 * STEP * v
-                forces = self.energy_forces(x)[1]
-                v += 0.5 * STEP * KCAL_PER_U * forces / self.mass
-            yield x.copy()
+        return langevin(x, self.numbers, lambda x: self.energy_forces(x)[1], temperature, steps, self.rng)
 
     def close(self) -> None:
         """Release libxtb's objects."""

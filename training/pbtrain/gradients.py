@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .dataset import Batch
-from .graph import make_graph
+from .graph import find_edges, graph_of
 from .modelfile import save_model
 from .visnet import ViSNet
 
@@ -67,10 +67,12 @@ def errors(energy: Tensor, forces: Tensor, batch: Batch) -> tuple[float, float]:
 
 
 def predict(model: ViSNet, batch: Batch, training: bool) -> tuple[Tensor, Tensor]:
-    """Energies above the reference [frames] and forces [rows, 3] of a batch, in PyTorch."""
-    rows = torch.cat([x.reshape(-1, 3) for _, x in batch.frames]).requires_grad_(True)
-    types = torch.cat([t.repeat(len(x)) for t, x in batch.frames])
-    graph = make_graph([x for _, x in batch.frames], rows, model.arch.cutoff, model.arch.envelope_exponent)
+    """Energies above the reference [frames] and forces [rows, 3] of a batch, in PyTorch, on the model's device."""
+    device, arch = model.embedding.weight.device, model.arch
+    rows = torch.cat([x.reshape(-1, 3) for _, x in batch.frames]).to(device).requires_grad_(True)
+    types = torch.cat([t.repeat(len(x)) for t, x in batch.frames]).to(device)
+    edges = find_edges([x for _, x in batch.frames], arch.cutoff) if batch.edges is None else batch.edges
+    graph = graph_of(edges.to(device), rows, arch.cutoff, arch.envelope_exponent)
     x = model.energy_scale * model.atomwise(types, graph)
     sizes = [len(t) for t, xs in batch.frames for _ in range(len(xs))]
     energy = torch.stack([part.sum() for part in x.split(sizes)])
@@ -86,6 +88,7 @@ class TorchGradients:
 
     def __call__(self, batch: Batch) -> tuple[float, float, float]:
         """Sets every parameter's grad; returns the loss and the errors of forces and relative energies."""
+        batch = batch.to(self.model.embedding.weight.device)
         for parameter in self.model.parameters():
             parameter.grad = None
         energy, forces = predict(self.model, batch, training=True)

@@ -22,6 +22,10 @@ class Edges:
     reverse: Tensor
     first: Tensor
 
+    def to(self, device) -> "Edges":
+        """The same on a device."""
+        return Edges(*(column.to(device) for column in (self.source, self.target, self.reverse, self.first)))
+
 
 @dataclass
 class Graph:
@@ -55,7 +59,7 @@ def find_edges(molecules: list[Tensor], cutoff: float) -> Edges:
     for x in molecules:
         frames, atoms, _ = x.shape
         near = (x.unsqueeze(1) - x.unsqueeze(2)).square().sum(-1) < cutoff * cutoff
-        near |= torch.eye(atoms, dtype=torch.bool)
+        near |= torch.eye(atoms, dtype=torch.bool, device=x.device)
         frame, i, j = near.nonzero(as_tuple=True)
         number = near.view(-1).cumsum(0).view(near.shape) - 1
         columns[0].append(frame * atoms + j + rows)
@@ -64,7 +68,7 @@ def find_edges(molecules: list[Tensor], cutoff: float) -> Edges:
         columns[3].append(near.sum(-1).view(-1))
         rows, edges = rows + frames * atoms, edges + len(i)
     source, target, reverse, counts = (torch.cat(column) for column in columns)
-    first = torch.zeros(rows + 1, dtype=torch.long)
+    first = torch.zeros(rows + 1, dtype=torch.long, device=counts.device)
     torch.cumsum(counts, 0, out=first[1:])
     return Edges(source, target, reverse, first)
 
@@ -72,11 +76,15 @@ def find_edges(molecules: list[Tensor], cutoff: float) -> Edges:
 def make_graph(molecules: list[Tensor], rows: Tensor, cutoff: float, exponent: int) -> Graph:
     """Graph of frames of several molecules.
 
-    molecules: positions [frames, atoms, 3] of each, which decide the edges;
-    rows: the same positions as one [rows, 3] tensor, through which gradients flow;
+    molecules: positions [frames, atoms, 3] of each, on any device, which decide the edges;
+    rows: the same positions as one [rows, 3] tensor, on any device, through which gradients flow;
     cutoff (angstrom), exponent: of the envelope.
     """
-    edges = find_edges([x.detach() for x in molecules], cutoff)
+    return graph_of(find_edges([x.detach() for x in molecules], cutoff).to(rows.device), rows, cutoff, exponent)
+
+
+def graph_of(edges: Edges, rows: Tensor, cutoff: float, exponent: int) -> Graph:
+    """Geometry of edges between `rows` [rows, 3]; cutoff and exponent as for `make_graph`."""
     self_edge = edges.source == edges.target
     vector = rows.index_select(0, edges.source) - rows.index_select(0, edges.target)
     square = (vector * vector).sum(-1)

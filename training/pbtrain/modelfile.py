@@ -85,7 +85,7 @@ def save_model(path: str | os.PathLike, model: ViSNet, name: str, provenance: di
         },
         "provenance": provenance,
     }
-    tensors = {key: value.detach().float().numpy() for key, value in model.state_dict().items()}
+    tensors = {key: value.detach().float().cpu().numpy() for key, value in model.state_dict().items()}
     write_safetensors(path, tensors, {"pluginbridge": json.dumps(header)})
     return file_hash(path)
 

@@ -12,6 +12,7 @@ while it runs are used from the next epoch on.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -19,6 +20,8 @@ import shlex
 import socket
 import sys
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,10 +32,11 @@ import numpy as np
 import torch
 import torch.distributed as distributed
 
-from .dataset import BASES, DataSet, epoch_chunks, fit_reference, make_batch
+from .dataset import BASES, Batch, DataSet, Selection, epoch_chunks, fit_reference, make_batch
 from .edge_ops import enable_kernels
 from .gradients import CoreGradients, Loss, TorchGradients, errors, predict
-from .modelfile import file_hash, save_model
+from .modelfile import file_hash, load_model, save_model
+from .muon import Muon, split_parameters
 from .trainlog import Log
 from .visnet import Architecture, ViSNet
 
@@ -56,7 +60,9 @@ class Trainer:
 
     def __init__(self, args: argparse.Namespace, rank: int):
         self.args, self.rank = args, rank
-        self.train, self.test = (DataSet(args.data, split, args.target) for split in ("train", "test"))
+        selection = Selection(args.shards, tuple(args.kinds), args.distorted)
+        self.train = DataSet(args.data, "train", args.target, selection=selection)
+        self.test = DataSet(args.data, "test", args.target)
         shards = [self.train.shards()]
         if self.world > 1:
             distributed.broadcast_object_list(shards, 0)
@@ -65,13 +71,9 @@ class Trainer:
         if not self.train.molecules:
             sys.exit(f"no training frames in {', '.join(map(str, args.data))}; run pbtrain.generate first")
         torch.manual_seed(args.seed)
-        arch = Architecture(args.channels, args.layers, args.heads, args.rbf, cutoff=args.cutoff,
-                            envelope_exponent=args.envelope_exponent)
-        self.model, self.ema = (ViSNet(ELEMENTS, arch, ENERGY_SCALE[args.target]) for _ in range(2))
-        self.ema.load_state_dict(self.model.state_dict())
-        self.reference = fit_reference(list(self.train.molecules.values()), ELEMENTS)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=args.lr, weight_decay=1e-4,
-                                           betas=(0.9, 0.99), foreach=True)
+        self.model, self.reference = self.first_model()
+        self.ema = copy.deepcopy(self.model)
+        self.optimizers = self.make_optimizers()
         self.step = self.epoch = self.position = self.frames = 0
         self.elapsed = 0.0
         if args.resume:
@@ -84,10 +86,46 @@ class Trainer:
         else:
             self.gradients = TorchGradients(self.model, self.loss)
 
+    def first_model(self) -> tuple[ViSNet, tuple[dict[int, float], float]]:
+        """Network and reference energies to begin with: new ones, or those of --init."""
+        args = self.args
+        reference = fit_reference(list(self.train.molecules.values()), ELEMENTS)
+        if args.init is None:
+            arch = Architecture(args.channels, args.layers, args.heads, args.rbf, cutoff=args.cutoff,
+                                envelope_exponent=args.envelope_exponent)
+            return ViSNet(ELEMENTS, arch, ENERGY_SCALE[args.target]).to(args.device), reference
+        model, header = load_model(args.init)
+        if model.elements != ELEMENTS:
+            sys.exit(f"--init {args.init}: the network knows the elements {model.elements}, training needs {ELEMENTS}")
+        if header["target"] == args.target:
+            if header["reference_method"] == self.train.method:
+                old = header["reference_energies"]
+                reference = {int(z): float(e) for z, e in old["elements"].items()}, float(old["charge"])
+        else:  # another quantity: the features are kept, and what they say about the energy starts from zero
+            last = model.readout[-1].update[-1]
+            torch.nn.init.zeros_(last.weight)
+            torch.nn.init.zeros_(last.bias)
+            model.energy_scale = ENERGY_SCALE[args.target]
+        return model.to(args.device), reference
+
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        """AdamW, or Muon with AdamW for what is not a hidden matrix."""
+        hidden, others = split_parameters(self.model)
+        if self.args.optimizer == "adamw":
+            hidden, others = [], list(self.model.parameters())
+        optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=self.args.lr, weight_decay=1e-4,
+                                                                     betas=(0.9, 0.99), foreach=True)]
+        return optimizers + ([Muon(hidden, self.args.lr, self.model.arch.hidden_channels)] if hidden else [])
+
+    @property
+    def gpu(self) -> bool:
+        """Whether PyTorch works on a GPU; the processes' number is then that of threads that make batches."""
+        return self.args.device != "cpu"
+
     @property
     def world(self) -> int:
-        """Processes that average their gradients; the core has threads instead."""
-        return self.args.processes if self.args.engine == "torch" else 1
+        """Processes that average their gradients; the core has threads instead, and a GPU needs no second one."""
+        return self.args.processes if self.args.engine == "torch" and not self.gpu else 1
 
     @property
     def checkpoint(self) -> Path:
@@ -96,24 +134,26 @@ class Trainer:
     def save(self) -> None:
         """Checkpoint: everything that decides the next step."""
         state = {"model": self.model.state_dict(), "ema": self.ema.state_dict(),
-                 "optimizer": self.optimizer.state_dict(), "reference": self.reference,
+                 "optimizers": [o.state_dict() for o in self.optimizers], "reference": self.reference,
                  **{k: getattr(self, k) for k in ("step", "epoch", "position", "frames", "elapsed")}}
         temporary = self.checkpoint.with_suffix(".tmp")
         torch.save(state, temporary)
         os.replace(temporary, self.checkpoint)
 
     def load(self) -> None:
-        state = torch.load(self.checkpoint)
+        state = torch.load(self.checkpoint, map_location=self.args.device)
         self.model.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
         self.reference = state["reference"]
         for k in ("step", "epoch", "position", "frames", "elapsed"):
             setattr(self, k, state[k])
 
-    def batches(self):
-        """Endless batches of this rank; the same epoch order on every rank."""
-        world = self.world
+    def chunks(self):
+        """Endless: place in the epoch after this step, molecules, and this rank's part of them; the same epoch order on
+        every rank."""
+        world, epoch, position = self.world, self.epoch, self.position
         while True:
             shards = [None]  # every rank must use the same shards: rank 0 decides
             if self.rank == 0:
@@ -123,17 +163,32 @@ class Trainer:
                 distributed.broadcast_object_list(shards, 0)
             self.train.add_new(shards[0])
             molecules = [self.train.molecules[name] for name in sorted(self.train.molecules)]
-            rng = np.random.default_rng((self.args.seed, self.epoch))
+            rng = np.random.default_rng((self.args.seed, epoch))
             chunks = epoch_chunks(molecules, self.args.frames_per_molecule, rng)
             per_step = self.args.molecules_per_batch * world
-            while self.position + per_step <= len(chunks):
-                first = self.position + self.rank * self.args.molecules_per_batch
-                self.position += per_step
+            while position + per_step <= len(chunks):
+                first = position + self.rank * self.args.molecules_per_batch
+                position += per_step
                 mine = chunks[first:first + self.args.molecules_per_batch]
-                yield make_batch(molecules, mine, ELEMENTS, self.reference)
+                yield (epoch, position), molecules, mine
             if len(chunks) < per_step:
                 sys.exit(f"{len(chunks)} groups of frames are too few for batches of {per_step}")
-            self.epoch, self.position = self.epoch + 1, 0
+            epoch, position = epoch + 1, 0
+
+    def batches(self):
+        """Endless batches of this rank; on a GPU made ahead, with their edges, by threads."""
+        ahead = self.args.processes if self.gpu else 0
+        cutoff = self.model.arch.cutoff if self.gpu else None
+        pending: deque = deque()
+        with ThreadPoolExecutor(max(1, ahead)) as pool:
+            for place, molecules, mine in self.chunks():
+                def make(molecules=molecules, mine=mine) -> Batch:
+                    return make_batch(molecules, mine, ELEMENTS, self.reference, cutoff)
+                pending.append((place, pool.submit(make) if ahead else make))
+                if len(pending) > 2 * ahead:
+                    # what a resumed run goes on from is the batch that is used, not the one that was made last
+                    (self.epoch, self.position), batch = pending.popleft()
+                    yield batch.result() if ahead else batch()
 
     def average(self, extra: list[float]) -> list[float]:
         """Average gradients (and some numbers) over the ranks; returns the averaged numbers."""
@@ -167,11 +222,12 @@ class Trainer:
             elapsed, loss, force_mae, energy_mae, frames = self.average(
                 [mine, loss, force_mae, energy_mae, float(len(batch.energy))])
             progress = self.spent(elapsed) / budget
-            for group in self.optimizer.param_groups:
+            for group in (g for o in self.optimizers for g in o.param_groups):
                 group["lr"] = learning_rate(progress, args.lr)
             norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), args.clip))
             if math.isfinite(norm):
-                self.optimizer.step()
+                for optimizer in self.optimizers:
+                    optimizer.step()
                 decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
                 with torch.no_grad():
                     for slow, fast in zip(self.ema.parameters(), self.model.parameters()):
@@ -214,6 +270,7 @@ class Trainer:
         force, energy = [], []
         for k in rng.choice(len(molecules), max(1, frames // 6)):
             batch = make_batch(molecules, [(k, np.arange(min(6, len(molecules[k]))))], ELEMENTS, self.reference)
+            batch = batch.to(self.ema.embedding.weight.device)
             e, f = predict(self.ema, batch, training=False)
             found = errors(e.detach(), f, batch)
             force.append(found[0])
@@ -243,9 +300,15 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path, nargs="+", help="folders of shards")
     parser.add_argument("run", type=Path)
+    parser.add_argument("--shards", type=float, default=1.0, metavar="SHARE", help="train on a part of every folder")
+    parser.add_argument("--kinds", nargs="*", default=[], help="train on these kinds of molecules only")
+    parser.add_argument("--distorted", type=float, default=1.0, metavar="SHARE", help="of the distorted frames to keep")
     parser.add_argument("--minutes", type=float, default=90.0, help="wall-clock budget, over all resumes")
     parser.add_argument("--visits", type=int, help="budget in frames visited, instead of --minutes")
+    parser.add_argument("--init", type=Path, metavar="MODEL", help="begin with this network instead of a new one; where its\n"
+                        "target is another one, with its features and an output of zero")
     parser.add_argument("--engine", choices=("core", "torch"), default="core")
+    parser.add_argument("--device", default="cpu", help="cuda: PyTorch on a GPU, with --engine torch")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="threads of the core, or processes")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--export", type=Path)
@@ -253,6 +316,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--test-every", type=float, default=120.0, metavar="SECONDS")
     parser.add_argument("--name", default="visnet-gfn2")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--force-huber", type=float, default=Loss.force_huber, metavar="KCAL/MOL/A")
     parser.add_argument("--energy-weight", type=float, default=Loss.energy_weight)
@@ -266,6 +330,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cutoff", type=float, default=5.0)
     parser.add_argument("--envelope-exponent", type=int, default=Architecture.envelope_exponent)
     args = parser.parse_args(argv)
+    if args.device != "cpu" and args.engine != "torch":
+        parser.error(f"--device {args.device} needs --engine torch: the core computes on CPUs")
     args.command = shlex.join(["pbtrain.train", *(sys.argv[1:] if argv is None else argv)])
     return args
 
@@ -273,8 +339,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
     """One training process."""
     torch.set_num_threads(1)
-    enable_kernels()
-    if args.processes > 1 and args.engine == "torch":
+    enable_kernels(args.device == "cpu")
+    if args.processes > 1 and args.engine == "torch" and args.device == "cpu":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank,
                                        world_size=args.processes)
@@ -290,7 +356,7 @@ def main() -> None:
     args = parse()
     args.run.mkdir(parents=True, exist_ok=True)
     (args.run / "settings.json").write_text(json.dumps(vars(args), indent=2, default=lambda x: str(x)))
-    if args.processes == 1 or args.engine == "core":
+    if args.processes == 1 or args.engine == "core" or args.device != "cpu":
         train_rank(0, args, 0)
         return
     enable_kernels()  # build once, before the processes start

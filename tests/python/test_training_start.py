@@ -1,0 +1,105 @@
+"""What a training run begins with: another network's weights, and batches that are made ahead for a GPU."""
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+h5py = pytest.importorskip("h5py")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "training"))
+
+from pbtrain import train  # noqa: E402
+from pbtrain.gradients import predict  # noqa: E402
+from pbtrain.modelfile import load_model, save_model  # noqa: E402
+from pbtrain.visnet import Architecture, ViSNet  # noqa: E402
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder with frames of eight molecules that have labels for every target."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    with h5py.File(folder / "shard_00000.h5", "w") as file:
+        file.attrs["reference_method"] = "GFN2-xTB, vacuum"
+        for k in range(8):
+            group = file.create_group(str(k))
+            group.attrs.update(name=f"molecule-{k}", kind="residue", charge=k % 2, split="train", seed=k)
+            group["numbers"], group["perturbed"] = np.array([6, 1, 1, 8] + [7, 16] * (k % 3)), np.zeros(6, bool)
+            shape = (6, len(group["numbers"]), 3)
+            for part in ("qm", "mm", "nb"):
+                group[f"f_{part}"], group[f"e_{part}"] = rng.normal(size=shape).astype(np.float32), rng.normal(size=6)
+            group["positions"] = rng.normal(size=shape).astype(np.float32) * 1.5
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path):
+    """A model file of another shape than the defaults."""
+    torch.manual_seed(5)
+    model = ViSNet(train.ELEMENTS, Architecture(16, 2, 4, 8, cutoff=4.0), 4.0)
+    model.set_reference({z: float(z) for z in train.ELEMENTS}, 2.0)
+    save_model(tmp_path / "start.safetensors", model, "start", {})
+    return tmp_path / "start.safetensors"
+
+
+def trainer(data, tmp_path, *options):
+    return train.Trainer(train.parse([str(data), str(tmp_path / "run"), "--engine", "torch", "--processes", "1",
+                                      *map(str, options)]), 0)
+
+
+def test_the_same_target_goes_on_from_the_weights_and_reference_energies(data, start, tmp_path):
+    begun, (model, _) = trainer(data, tmp_path, "--init", start), load_model(start)
+    assert begun.model.arch == model.arch
+    assert all(torch.equal(a, b) for a, b in zip(begun.model.parameters(), model.parameters()))
+    assert torch.equal(begun.model.ref_element, model.ref_element) and begun.model.ref_charge == 2.0
+
+
+def test_another_target_keeps_the_features_and_starts_from_zero(data, start, tmp_path):
+    begun = trainer(data, tmp_path, "--init", start, "--target", "E_QM - E_nb", "--optimizer", "muon", "--lr", 0.01)
+    batch = next(begun.batches())
+    energy, forces = predict(begun.model, batch, training=False)
+    assert energy.abs().max() == 0 and forces.abs().max() == 0
+    assert begun.model.layers[0].q_proj.weight.abs().max() > 0
+    losses = []
+    for _ in range(30):
+        losses.append(begun.gradients(batch)[0])
+        for optimizer in begun.optimizers:
+            optimizer.step()
+    assert losses[-1] < 0.9 * losses[0], "the output can grow from zero"
+
+
+def test_batches_made_ahead_are_the_same_and_resume_at_the_one_in_use(data, tmp_path, monkeypatch):
+    plain = trainer(data, tmp_path, "--molecules-per-batch", 2)
+    options = ("--molecules-per-batch", 2, "--processes", 3)
+    expected = [(batch, plain.epoch, plain.position) for batch, _ in zip(plain.batches(), range(20))]
+    monkeypatch.setattr(train.Trainer, "gpu", True)
+    ahead = trainer(data, tmp_path, *options)
+    found = ahead.batches()
+    for batch, epoch, position in expected:  # more than an epoch of twelve
+        other = next(found)
+        assert torch.equal(batch.energy, other.energy) and batch.edges is None and other.edges is not None
+        assert (epoch, position) == (ahead.epoch, ahead.position)
+        assert all(map(torch.equal, predict(plain.model, batch, False), predict(plain.model, other, False)))
+    again = trainer(data, tmp_path, *options)
+    again.epoch, again.position = ahead.epoch, ahead.position
+    assert torch.equal(next(again.batches()).energy, next(found).energy)
+
+
+def test_a_gpu_needs_pytorch(data, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        train.parse([str(data), str(tmp_path), "--device", "cuda"])
+    assert "--engine torch" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_gives_the_same_gradients(data, tmp_path):
+    pair = [trainer(data, tmp_path, "--device", device, "--channels", 32) for device in ("cpu", "cuda")]
+    pair[1].model.load_state_dict(pair[0].model.state_dict())
+    batch = next(pair[0].batches())
+    losses = [one.gradients(batch)[0] for one in pair]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    for a, b in zip(pair[0].model.parameters(), pair[1].model.parameters()):
+        if a.grad is not None:
+            assert torch.allclose(a.grad, b.grad.cpu(), rtol=1e-3, atol=1e-5 * float(a.grad.abs().max()))

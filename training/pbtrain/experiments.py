@@ -1,0 +1,157 @@
+"""Compare settings of the network, the data and the training: one run after the other, then a table and learning curves.
+
+    PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.experiments training/experiments.toml \\
+        training/runs/experiments [--only baseline Muon] [--threads 1]
+
+Every run is a folder with its model, its log and its errors; runs that are done are skipped, so the same command goes
+on, and `--threads 1` lets another process of it work beside. All runs use the shards there were at the first start.
+Equal numbers of frames visited make runs comparable whatever else the machine does.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from .cardtables import KINDS, markdown
+from .modelfile import read_safetensors
+
+MODEL, ERRORS, TABLE, CURVES = "model.safetensors", "errors.json", "experiments.md", "experiments.png"
+EVALUATION_FRAMES = "6"  # of each held-out molecule
+
+
+def link_shards(folders: list[str], output: Path) -> list[Path]:
+    """The shards there are now, as links that later runs use as well; folders of links."""
+    links = [output / "data" / str(k) for k in range(len(folders))]
+    for folder, link in zip(folders, links):
+        if link.exists():
+            continue
+        shards = sorted(Path(folder).glob("shard_*.h5"))
+        if not shards:
+            raise SystemExit(f"no shards in {folder}; run pbtrain.generate first")
+        temporary = link.with_suffix(f".tmp{os.getpid()}")
+        temporary.mkdir(parents=True)
+        for shard in shards:
+            (temporary / shard.name).symlink_to(shard.resolve())
+        temporary.rename(link)
+    return links
+
+
+def folder_of(name: str, output: Path) -> Path:
+    """Where a run lies."""
+    return output / re.sub(r"[^A-Za-z0-9.-]+", "_", name)
+
+
+def run(name: str, options: str, plan: dict, data: list[Path], folder: Path, threads: int) -> None:
+    """Train and evaluate one setting, unless it is done or another process is at it."""
+    try:
+        (folder / "running").mkdir(parents=True)
+    except FileExistsError:
+        print(f"{name}: skipped, done or under way (else remove {folder / 'running'})", flush=True)
+        return
+    budget = [] if "--visits" in options else ["--visits", str(plan["visits"])]
+    started = (folder / "checkpoint.pt").exists()
+    commands = [
+        ["pbtrain.train", *map(str, data), str(folder), "--export", str(folder / MODEL), "--processes", str(threads),
+         "--export-every", "60", "--test-every", "600", *budget, *shlex.split(plan.get("common", "")),
+         *shlex.split(options), *(["--resume"] if started else [])],
+        ["pbtrain.evaluate", str(folder / MODEL), "--data", *map(str, data), "--max-frames", EVALUATION_FRAMES,
+         "--whole", *plan["whole"], "--json", str(folder / ERRORS)],
+    ]
+    for command in commands:
+        with open(folder / f"{command[0].split('.')[1]}.log", "a") as log:
+            status = subprocess.run([sys.executable, "-m", *command], stdout=log, stderr=subprocess.STDOUT).returncode
+        if status:
+            (folder / "running").rmdir()
+            raise SystemExit(f"{name}: {command[0]} failed, see {log.name}")
+    print(f"{name}: done", flush=True)
+
+
+def row(name: str, folder: Path) -> dict | None:
+    """What a finished run gave."""
+    if not (folder / ERRORS).exists():
+        return None
+    tensors, metadata = read_safetensors(folder / MODEL)
+    made = json.loads(metadata["pluginbridge"])["provenance"]
+    errors = json.loads((folder / ERRORS).read_text())
+    return {
+        "name": name, "parameters": sum(t.size for t in tensors.values()), "visits": made["frame_visits"],
+        "frames": sum(made["training_frames"].values()), "minutes": made["minutes"],
+        "held_out": {k: errors["held_out"][k]["force_mae"] for k in KINDS if k in errors["held_out"]},
+        "energy": errors["held_out"].get("residue", {}).get("relative_mae"),
+        "whole": {k.removeprefix("whole_"): (v["force_mae"], v["relative_per_atom_mae"]) for k, v in errors["whole"].items()},
+    }
+
+
+def table(rows: list[dict]) -> str:
+    """All runs: force errors in kcal/mol/angstrom; energies of residues in kcal/mol, of whole proteins per atom."""
+    kinds = [k for k in KINDS if any(k in r["held_out"] for r in rows)]
+    proteins = list(dict.fromkeys(p for r in rows for p in r["whole"]))
+    columns = ["run", "parameters", "frames", "visits", "frames/s", *(f"{k}, force" for k in kinds), "residue, energy",
+               *(f"{p}, {what}" for p in proteins for what in ("force", "energy per atom"))]
+    return markdown(columns, [
+        [r["name"], f"{r['parameters']:,}", f"{r['frames']:,}", f"{r['visits']:,}",
+         f"{r['visits'] / max(r['minutes'], 1e-9) / 60:.0f}",
+         *(f"{r['held_out'].get(k, float('nan')):.3f}" for k in kinds), f"{r['energy']:.3f}",
+         *(text for p in proteins for text in (f"{r['whole'][p][0]:.3f}", f"{r['whole'][p][1]:.4f}"))] for r in rows])
+
+
+def curves(rows: list[dict], path: Path) -> None:
+    """Whole-protein force error against data size, training time and kind of data, as far as there are such runs."""
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    named = {r["name"]: r for r in rows}
+    panels = [("training frames", "frames", [r for n, r in named.items() if n.endswith("of the data")]),
+              ("frames visited", "visits", [r for n, r in named.items() if n.endswith("visits")])]
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4), constrained_layout=True)
+    base = [named["baseline"]] if "baseline" in named else []
+    proteins = list(dict.fromkeys(p for r in rows for p in r["whole"]))
+    for axis, (label, key, found) in zip(axes, panels):
+        found = sorted(found + base, key=lambda r: r[key])
+        for protein in proteins:
+            axis.loglog([r[key] for r in found], [r["whole"][protein][0] for r in found], "o-", label=protein)
+        axis.loglog([r[key] for r in found], [r["held_out"]["residue"] for r in found], "s--", label="residues")
+        axis.set(xlabel=label, ylabel="force MAE (kcal/mol/Å)")
+        axis.legend()
+    kinds = [r for n, r in named.items() if n.startswith(("residues", "without", "no ", "half of the dist"))] + base
+    for k, protein in enumerate(proteins):
+        axes[2].barh([i + 0.4 * k for i in range(len(kinds))], [r["whole"][protein][0] for r in kinds], 0.38, label=protein)
+    axes[2].set(xlabel="force MAE (kcal/mol/Å)", yticks=[i + 0.2 for i in range(len(kinds))],
+                yticklabels=[r["name"] for r in kinds])
+    axes[2].legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--only", nargs="*", metavar="RUN", help="these runs, in this order (default: all); none: report only")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    plan = tomllib.loads(args.plan.read_text())
+    names = list(plan["runs"]) if args.only is None else args.only
+    if unknown := set(names) - set(plan["runs"]):
+        parser.error(f"{args.plan} has no run {', '.join(sorted(unknown))}; it has {', '.join(plan['runs'])}")
+    args.output.mkdir(parents=True, exist_ok=True)
+    data = link_shards(plan["data"], args.output) if names else []
+    for name in names:
+        run(name, plan["runs"][name], plan, data, folder_of(name, args.output), args.threads)
+    rows = [r for name in plan["runs"] if (r := row(name, folder_of(name, args.output)))]
+    if rows:
+        (args.output / TABLE).write_text(table(rows) + "\n")
+        curves(rows, args.output / CURVES)
+        print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""Frames that a network does not know yet: dynamics with the network itself, kept where an ensemble disagrees.
+
+    PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.harvest models/NAME/NAME.json \\
+        training/data/harvest1 --seed 9001 --specs 200 --workers 2 [--kinds residue dimer]
+
+Molecules, starts and temperatures are those of the wide plan (with another seed; what either plan holds out is left out).
+A trajectory runs on ff14SB, screened as the plan says, plus the ensemble's first member.  Every 30 fs all members are
+evaluated; where their forces on some atom are further apart than `--spread`, the frame is a candidate, and the worst
+ones, 0.15 ps apart, get labels.  So does one frame of each trajectory drawn at random: the errors of the mean on both sorts,
+and the spreads, are printed and stored with the shard, so that each round's yield is known.  A trajectory ends early
+where the members are far apart or a bond breaks: what follows would be no molecule.
+
+Shards have the layout of pbtrain.generate's and can be trained on beside them; `chosen` [F] tells the candidates from
+the random frames, `spread` [F] is the largest of any atom (kcal/mol/angstrom).  The same command goes on where it stopped.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import plan_first, plan_wide
+from .generate import ENVIRONMENT, MAX_FORCE, SINGLE
+from .holdout import contains_any
+from .systems import Spec, pick
+
+LOOK = 20  # steps between evaluations of all members
+LENGTH, GAP = 100, 5  # looks of a trajectory (3 ps), looks between two labelled frames
+PER_TRAJECTORY = 5
+LOST = 8.0  # times --spread: the members no longer describe the molecule
+SPECS_PER_SHARD = 10
+SHARD = "shard_harvest_{:05d}.h5"
+KJ_NM = 41.84  # kJ/mol/nm in a kcal/mol/angstrom
+ARRAYS = ("positions", "e_qm", "f_qm", "charges", "dipole", "e_mm", "f_mm", "e_nb", "f_nb", "temperature", "perturbed",
+          "trajectory", "chosen", "spread", "error")
+
+
+def harvest_specs(seed: int, count: int, kinds: list[str]) -> list[Spec]:
+    """The first `count` training specs of another wide plan in which nothing occurs that the shipped plans hold out."""
+    held_out = {s.chains for plan in (plan_first.make_plan(2024, 1.0), plan_wide.make_plan(4048, 1.0)) for s in plan
+                if s.split == "test" and s.kind != "residue"}
+    found: list[Spec] = []
+    for spec in plan_wide.make_plan(seed, 1.0):
+        if spec.split == "train" and (not kinds or spec.kind in kinds) and not contains_any(spec.chains, held_out):
+            found.append(spec)
+        if len(found) == count:
+            break
+    return found
+
+
+@dataclass
+class Look:
+    """Positions [N, 3] (angstrom) where all members were evaluated."""
+
+    positions: np.ndarray
+    forces: np.ndarray  # of the members' mean, with ff14SB in vacuo left out
+    spread: float  # largest of any atom, kcal/mol/angstrom
+
+
+def choose(spreads: list[float], threshold: float, count: int = PER_TRAJECTORY, gap: int = GAP) -> list[int]:
+    """Indices of the largest spreads above `threshold`, at most `count`, any two at least `gap` apart."""
+    kept: list[int] = []
+    for k in np.argsort(spreads)[::-1]:
+        if spreads[k] > threshold and len(kept) < count and all(abs(k - j) >= gap for j in kept):
+            kept.append(int(k))
+    return sorted(kept)
+
+
+class Explorer:
+    """Dynamics of one molecule on ff14SB (screened) plus the first member, watched by all of them."""
+
+    def __init__(self, spec: Spec, ensemble: Path):
+        import pluginbridge
+
+        from .ensemble import read_ensemble
+        from .molecules import build_topology
+        from .sample import Sampler
+
+        self.rng = np.random.default_rng(spec.seed)
+        self.molecule = build_topology([list(chain) for chain in spec.chains])
+        self.sampler = Sampler(self.molecule, self.rng, spec.permittivity, spec.start, spec.contact, spec.point)
+        first = ensemble.parent / read_ensemble(ensemble)["members"][0]["file"]
+        self.driver = pluginbridge.Evaluator(self.molecule.topology, first)
+        self.all = pluginbridge.Evaluator(self.molecule.topology, ensemble)
+        self.refused = pluginbridge.PluginBridgeError
+
+    def forces(self, x: np.ndarray) -> np.ndarray:
+        """Forces [N, 3] that drive the dynamics, kcal/mol/angstrom."""
+        context = self.sampler.context
+        context.setPositions(x * 0.1)
+        base = context.getState(getForces=True).getForces(asNumpy=True)._value
+        return (base + self.driver.evaluate(x * 0.1).forces) / KJ_NM
+
+    def trajectory(self, temperature: float, lost: float) -> list[Look]:
+        """Looks until the end, or until the molecule is lost; SamplingError if there is no start."""
+        from .langevin import langevin
+
+        x = next(self.sampler.trajectory(temperature, 1, equilibration=200, interval=50))
+        if self.sampler.held:
+            self.sampler.held.release(self.sampler.context)
+        looks = []
+        try:
+            for x in langevin(x, self.molecule.numbers, self.forces, temperature, [LOOK] * LENGTH, self.rng):
+                if not (np.isfinite(x).all() and self.sampler.sound.bonds_whole(x)):
+                    break
+                found = self.all.evaluate(x * 0.1, uncertainty=True)
+                looks.append(Look(x, found.forces / KJ_NM, float(found.uncertainty.forceSpreads.max()) / KJ_NM))
+                if looks[-1].spread > lost:
+                    break
+        except self.refused as error:  # atoms on top of each other, or torn apart
+            print(f"{self.molecule.name}: ended, {error}", flush=True)
+        return looks
+
+
+def harvest(spec: Spec, ensemble: Path, threshold: float) -> tuple[dict, Counter]:
+    """Labelled frames of one spec, arrays by name, and counts."""
+    from .label import Ff14sb, Gfn2, LabelError
+    from .sample import SamplingError
+
+    explorer, counts, rows = Explorer(spec, ensemble), Counter(), []
+    molecule = explorer.molecule
+    qm, mm = Gfn2(molecule.numbers, molecule.charge), Ff14sb(molecule)
+    for trajectory in range(spec.trajectories):
+        temperature = float(pick(explorer.rng, spec.temperatures))
+        try:
+            looks = explorer.trajectory(temperature, LOST * threshold)
+        except (SamplingError, ValueError) as error:
+            counts["sampling"] += 1
+            print(f"dropped: {error}", flush=True)
+            continue
+        if not looks:
+            continue
+        chosen = choose([look.spread for look in looks], threshold)
+        counts.update(trajectories=1, looks=len(looks), ended_early=len(looks) < LENGTH,
+                      candidates=sum(look.spread > threshold for look in looks))
+        random = int(explorer.rng.integers(len(looks)))
+        for k in [*chosen, *([] if random in chosen else [random])]:
+            look = looks[k]
+            try:
+                ref = qm.label(look.positions)
+            except LabelError:
+                counts["scf"] += 1
+                continue
+            e_mm, f_mm, e_nb, f_nb = mm(look.positions)
+            if max(abs(ref.forces).max(), abs(f_mm).max()) > MAX_FORCE:
+                counts["force"] += 1
+                continue
+            rows.append((look.positions, ref.energy, ref.forces, ref.charges, ref.dipole, e_mm, f_mm, e_nb, f_nb, temperature,
+                         False, trajectory, k in chosen, look.spread, abs(look.forces - (ref.forces - f_mm)).mean()))
+    qm.close()
+    arrays = {name: np.array(column) for name, column in zip(ARRAYS, zip(*rows))}
+    arrays |= {name: arrays[name].astype(np.float32) for name in SINGLE if name in arrays}
+    counts.update(frames=len(rows), chosen=int(sum(row[12] for row in rows)))
+    return arrays | {"numbers": molecule.numbers.astype(np.uint8), "charge": molecule.charge, "name": molecule.name}, counts
+
+
+def write_shard(task: tuple[Path, list[Spec], Path, float, dict]) -> Path:
+    """Harvest some specs into a shard, which appears when complete."""
+    import h5py
+
+    path, specs, ensemble, threshold, provenance = task
+    temporary, counts = path.with_suffix(f".tmp{os.getpid()}"), Counter()
+    with h5py.File(temporary, "w") as file:
+        for k, spec in enumerate(specs):
+            arrays, found = harvest(spec, ensemble, threshold)
+            counts.update(found)
+            if "positions" not in arrays:
+                continue
+            counts[spec.kind] += len(arrays["positions"])
+            group = file.create_group(f"{k:02d}")
+            group.attrs.update({"kind": spec.kind, "split": "train", "seed": spec.seed, "name": arrays.pop("name"),
+                                "charge": arrays.pop("charge"), "permittivity": spec.permittivity, "start": spec.start,
+                                "contact": spec.contact})
+            for name, array in arrays.items():
+                group.create_dataset(name, data=array)
+        file.attrs.update(provenance | {f"count_{k}": v for k, v in counts.items()})
+    temporary.rename(path)
+    return path
+
+
+def yield_of(folder: Path) -> dict:
+    """What a round gave: counts, and mean force errors and spreads of chosen and of random frames, all and by kind."""
+    import h5py
+
+    counts: Counter = Counter()
+    found: dict[str, list] = {}
+    for path in sorted(folder.glob("shard_harvest_*.h5")):
+        with h5py.File(path) as file:
+            counts.update({k[6:]: int(v) for k, v in file.attrs.items() if k.startswith("count_")})
+            for group in file.values():
+                for key in ("all", str(group.attrs["kind"])):
+                    found.setdefault(key, []).append(np.stack([group[n][:] for n in ("chosen", "spread", "error")], 1))
+    report: dict = {"counts": dict(counts)}
+    for key, parts in found.items():
+        chosen, spread, error = np.concatenate(parts).T
+        report[key] = {label: {"frames": int(m.sum()), "force_mae": float(error[m].mean()), "spread": float(spread[m].mean())}
+                       for label, m in (("chosen", chosen > 0), ("random", chosen == 0)) if m.any()}
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("ensemble", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--seed", type=int, default=9001, help="of the plan; another one for each round")
+    parser.add_argument("--specs", type=int, default=200)
+    parser.add_argument("--kinds", nargs="*", default=[], choices=list(plan_wide.SHARES), help="default: all")
+    parser.add_argument("--spread", type=float, default=6.0, metavar="KCAL/MOL/A", help="of the worst atom, to be a candidate")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    if args.seed in (2024, 4048):
+        parser.error(f"--seed {args.seed} is that of a plan whose molecules are known already; give another one")
+    if resource.getrlimit(resource.RLIMIT_STACK)[0] != resource.getrlimit(resource.RLIMIT_STACK)[1]:
+        hard = resource.getrlimit(resource.RLIMIT_STACK)[1]  # libxtb needs the stack from the start of the process
+        resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
+        os.execve(sys.executable, [sys.executable, "-m", "pbtrain.harvest", *sys.argv[1:]], os.environ | ENVIRONMENT)
+    from tqdm import tqdm
+
+    from .label import libxtb_version
+    from .modelfile import file_hash
+    args.output.mkdir(parents=True, exist_ok=True)
+    provenance = {"plan": "harvest", "seed": args.seed, "reference_method": "GFN2-xTB, vacuum, closed shell, libxtb's "
+                  "default accuracy, electronic temperature 300 K", "libxtb": libxtb_version(), "model": file_hash(args.ensemble),
+                  "spread": args.spread, "kinds": " ".join(args.kinds), "units": "angstrom, kcal/mol, kcal/mol/angstrom, e"}
+    specs = harvest_specs(args.seed, args.specs, args.kinds)
+    tasks = [(args.output / SHARD.format(k), specs[first:first + SPECS_PER_SHARD], args.ensemble, args.spread, provenance)
+             for k, first in enumerate(range(0, len(specs), SPECS_PER_SHARD))]
+    tasks = [task for task in tasks if not task[0].exists()]
+    with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
+        for _ in tqdm(pool.imap_unordered(write_shard, tasks), total=len(tasks), unit="shard", desc="harvest"):
+            pass
+    report = yield_of(args.output)
+    (args.output / "yield.json").write_text(json.dumps(report, indent=1))
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

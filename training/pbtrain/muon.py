@@ -1,0 +1,66 @@
+"""Muon for the hidden matrices, AdamW for everything else.
+
+Source: Jordan, "Muon: an optimizer for hidden layers in neural networks" (2024): the momentum of a matrix is replaced
+by (nearly) the nearest matrix with orthonormal rows or columns, through a Newton-Schulz iteration; scaled by
+0.2 sqrt(largest dimension), as in Liu et al., "Muon is scalable for LLM training" (arXiv 2502.16982), an element moves as
+far as AdamW would move it, so that both kinds of parameters share one learning rate.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of Newton-Schulz, in odd powers: singular values end up between 0.7 and 1.2
+ITERATIONS = 5
+
+
+def orthonormal(matrices: Tensor) -> Tensor:
+    """[K, M, N], each nearly the closest matrix with orthonormal rows (M <= N) or columns."""
+    a, b, c = COEFFICIENTS
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.transpose(1, 2) if tall else matrices
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-12)
+    for _ in range(ITERATIONS):
+        s = x @ x.transpose(1, 2)
+        x = a * x + (b * s + c * s @ s) @ x
+    return x.transpose(1, 2) if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon over matrices whose projections are stacked: every block of `block` rows and columns by itself."""
+
+    def __init__(self, parameters, lr: float, block: int, momentum: float = 0.95):
+        super().__init__(parameters, {"lr": lr, "block": block, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:
+        """One step from the parameters' gradients, which are left as they are."""
+        for group in self.param_groups:
+            parameters, momentum = [p for p in group["params"] if p.grad is not None], group["momentum"]
+            for p in parameters:
+                self.state[p] = self.state[p] or {"momentum": torch.zeros_like(p)}
+            buffers = [self.state[p]["momentum"] for p in parameters]
+            gradients = [p.grad for p in parameters]
+            torch._foreach_mul_(buffers, momentum)
+            torch._foreach_add_(buffers, gradients, alpha=1 - momentum)
+            updates = torch._foreach_mul(buffers, momentum)  # Nesterov's look ahead
+            torch._foreach_add_(updates, gradients, alpha=1 - momentum)
+            by_shape: dict[torch.Size, list[Tensor]] = {}
+            for update in updates:
+                for rows in update.split(group["block"], 0):
+                    for part in rows.split(group["block"], 1):
+                        by_shape.setdefault(part.shape, []).append(part)
+            for shape, parts in by_shape.items():
+                for part, new in zip(parts, orthonormal(torch.stack(parts))):
+                    part.copy_(new).mul_(0.2 * max(shape) ** 0.5)
+            torch._foreach_add_(parameters, updates, alpha=-group["lr"])
+
+
+def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """(hidden matrices, the others). The maps from radial functions count as inputs and so belong to the others."""
+    hidden, others = [], []
+    for name, p in model.named_parameters():
+        inputs = any(part in name for part in ("embedding", "distance_proj", "edge.proj"))
+        matrix = p.dim() == 2 and min(p.shape) >= 16 and not inputs
+        (hidden if matrix else others).append(p)
+    return hidden, others
