@@ -139,7 +139,7 @@ def test_parity_values_are_those_of_the_frames(tmp_path, monkeypatch):
     perturbed = np.array([False, False, False, False, True, True])
     target = 0.7 * energy - 3.0, 0.7 * forces  # some other base than ff14SB
     molecule = Frames("w", "dimer", numbers, 0, rng.normal(size=(count, 3, 3)), *target, energy - mm_energy,
-                      forces - mm_forces, perturbed, energy, forces)
+                      forces - mm_forces, perturbed, energy, forces, energy * np.nan, forces * np.nan)
     wrong = rng.normal(size=count), rng.normal(size=(count, 3, 3))
 
     class OneMolecule:

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from .graph import Edges, find_edges
+from .teacher import BASE, Teacher
 
 OUTLIER_FORCE = 200.0  # kcal/mol/angstrom, about 8 standard deviations of E_QM - E_MM on perturbed frames
 # What a network learns, as in its header: the reference method's energy less that of a base, here with its key in a
 # shard: all of ff14SB, its non-bonded part, nothing, or the GFN2-xTB labels that DFT shards have as well.
 BASES = {"E_QM - E_MM": "mm", "E_QM - E_nb": "nb", "E_QM": None, "E_QM - E_GFN2": "gfn2"}
 PER_FRAME = ("positions", "energy", "forces", "mm_energy_error", "mm_force_error", "perturbed")
-TOTALS = ("qm_energy", "qm_forces")
+TOTALS = ("qm_energy", "qm_forces", "gfn2_energy_error", "gfn2_force_error")
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Frames:
     perturbed: np.ndarray
     qm_energy: np.ndarray | None = None  # of the reference method itself, if the data set was asked for them
     qm_forces: np.ndarray | None = None
+    gfn2_energy_error: np.ndarray | None = None  # likewise E_QM - E_GFN2, NaN where there are no such labels beside
+    gfn2_force_error: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -83,7 +86,8 @@ class DataSet:
     """Molecules by name, from the shards of some directories; `add_new` reads those that have appeared since.
 
     target: one of BASES. Frames without its labels (ff14SB does not cover side-chain analogues) are left out and
-    counted in `without_base`. totals: also keep E_QM itself. Shards of two reference methods do not mix: ValueError.
+    counted in `without_base`. totals: also keep E_QM and E_QM - E_GFN2. Shards of two reference methods do not mix: ValueError; with a
+    teacher, those of GFN2-xTB count as of its method, and its energies are added to their labels.
     """
 
     directories: list[Path]
@@ -91,6 +95,7 @@ class DataSet:
     target: str = "E_QM - E_MM"
     totals: bool = False
     selection: Selection = EVERYTHING
+    teacher: Teacher | None = None
     molecules: dict[str, Frames] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     method: str = ""
@@ -109,13 +114,15 @@ class DataSet:
                 continue
             self.seen.add(path)
             with h5py.File(path) as file:
-                self._check_method(path, str(file.attrs["reference_method"]).split(",")[0])
+                method = str(file.attrs["reference_method"]).split(",")[0]
+                teacher = self.teacher if method == BASE else None
+                self._check_method(path, teacher.method if teacher else method)
                 for key, value in file.attrs.items():
                     if key.startswith("count_"):
                         self.counts[key[6:]] = self.counts.get(key[6:], 0) + int(value)
                 for group in file.values():
                     if group.attrs["split"] == self.split:
-                        self._add(group)
+                        self._add(group, teacher)
         return self.frame_count
 
     @property
@@ -129,17 +136,23 @@ class DataSet:
             raise ValueError(f"{path} has labels of {method}, the shards before it of {self.method}: their energies do not "
                              "mix; give folders of one reference method")
 
-    def _add(self, group: h5py.Group) -> None:
+    def _add(self, group: h5py.Group, teacher: Teacher | None) -> None:
         base = BASES[self.target]
         if base and f"e_{base}" not in group:
             self.without_base += len(group["e_qm"])
             return
-        energy, forces = target_values(group, self.target)
-        mm = target_values(group, "E_QM - E_MM") if "e_mm" in group else (np.full_like(energy, np.nan),
-                                                                         np.full_like(forces, np.nan))
-        frames = Frames(str(group.attrs["name"]), str(group.attrs["kind"]), group["numbers"][:],
-                        int(group.attrs["charge"]), group["positions"][:], energy, forces, *mm, group["perturbed"][:],
-                        *target_values(group, "E_QM")[:2 if self.totals else 0])
+        numbers, charge, positions = group["numbers"][:], int(group.attrs["charge"]), group["positions"][:]
+        lift = teacher(numbers, charge, positions) if teacher else (0.0, np.float32(0))
+
+        def labels(target: str) -> tuple[np.ndarray, np.ndarray]:
+            energy, forces = target_values(group, target)
+            return energy + lift[0], (forces + lift[1]).astype(np.float32)
+
+        energy, forces = labels(self.target)
+        unknown = np.full_like(energy, np.nan), np.full_like(forces, np.nan)
+        mm, gfn2 = (labels(f"E_QM - E_{base.upper()}") if f"e_{base}" in group else unknown for base in ("mm", "gfn2"))
+        frames = Frames(str(group.attrs["name"]), str(group.attrs["kind"]), numbers, charge, positions, energy, forces, *mm,
+                        group["perturbed"][:], *((*labels("E_QM"), *gfn2) if self.totals else ()))
         # the same frames whatever the target, if ff14SB has parameters for them
         keep = abs(mm[1] if "e_mm" in group else forces).max((1, 2)) < OUTLIER_FORCE
         self.outliers += int((~keep).sum())

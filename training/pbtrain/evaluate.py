@@ -27,22 +27,24 @@ from .visnet import ViSNet
 
 
 class Errors:
-    """Accumulates errors of model and ff14SB over frames."""
+    """Accumulates errors of the model and of other methods over frames."""
 
     def __init__(self) -> None:
         self.values: dict[str, list[np.ndarray]] = defaultdict(list)
 
-    def add(self, energy_error: np.ndarray, force_error: np.ndarray, mm_energy: np.ndarray, mm_force: np.ndarray,
-            atoms: int) -> None:
-        """One molecule's frames: errors [F], [F, N, 3] of the model and, likewise, of ff14SB."""
-        self.values["force"].append(force_error.ravel())
-        self.values["mm_force"].append(mm_force.ravel())
-        self.values["absolute"].append(energy_error)
-        if len(energy_error) > 1:
-            self.values["relative"].append(energy_error - energy_error.mean())
-            self.values["mm_relative"].append(mm_energy - mm_energy.mean())
-            self.values["relative_per_atom"].append((energy_error - energy_error.mean()) / atoms)
-            self.values["mm_relative_per_atom"].append((mm_energy - mm_energy.mean()) / atoms)
+    def add(self, energy_error: np.ndarray, force_error: np.ndarray, atoms: int,
+            **others: tuple[np.ndarray, np.ndarray]) -> None:
+        """One molecule's frames: errors [F], [F, N, 3] of the model and of other methods (mm, gfn2), NaN where unknown."""
+        for prefix, (energy, force) in {"": (energy_error, force_error),
+                                        **{f"{name}_": errors for name, errors in others.items()}}.items():
+            if np.isnan(force).any():
+                continue
+            self.values[f"{prefix}force"].append(force.ravel())
+            if not prefix:
+                self.values["absolute"].append(energy)
+            if len(energy) > 1:
+                self.values[f"{prefix}relative"].append(energy - energy.mean())
+                self.values[f"{prefix}relative_per_atom"].append((energy - energy.mean()) / atoms)
         self.values["frames"].append(np.ones(len(energy_error)))
 
     def summary(self) -> dict[str, float]:
@@ -68,7 +70,7 @@ def predictions(model: ViSNet, numbers: np.ndarray, charge: int, positions: np.n
 def held_out(model: ViSNet, target: str, data: list[Path], max_frames: int | None,
              parity: Parity | None = None) -> dict[str, dict[str, float]]:
     """Errors on the test split, by kind (perturbed frames apart) and by residue form; all values go to `parity`."""
-    test = DataSet(data, "test", target, totals=parity is not None)
+    test = DataSet(data, "test", target, totals=True)
     test.add_new()
     groups: dict[str, Errors] = defaultdict(Errors)
     for molecule in test.molecules.values():
@@ -78,16 +80,17 @@ def held_out(model: ViSNet, target: str, data: list[Path], max_frames: int | Non
             keep = molecule.perturbed == perturbed
             if not keep.any():
                 continue
-            errors = (energy[keep] - molecule.energy[keep], forces[keep] - molecule.forces[keep],
-                      molecule.mm_energy_error[keep], molecule.mm_force_error[keep], len(molecule.numbers))
-            groups[molecule.kind + (", perturbed" if perturbed else "")].add(*errors)
+            errors = energy[keep] - molecule.energy[keep], forces[keep] - molecule.forces[keep]
+            mm = molecule.mm_energy_error[keep], molecule.mm_force_error[keep]
+            gfn2 = molecule.gfn2_energy_error[keep], molecule.gfn2_force_error[keep]
+            for name in (molecule.kind + (", perturbed" if perturbed else ""),
+                         *([molecule.name] if molecule.kind == "residue" and not perturbed else [])):
+                groups[name].add(*errors, len(molecule.numbers), mm=mm, gfn2=gfn2)
             if parity is not None:
                 kind = PERTURBED if perturbed else molecule.kind
-                for quantity, qm, error, mm_error in (("energy", molecule.qm_energy[keep], errors[0], errors[2]),
-                                                      ("force", molecule.qm_forces[keep], errors[1], errors[3])):
+                for quantity, qm, error, mm_error in (("energy", molecule.qm_energy[keep], errors[0], mm[0]),
+                                                      ("force", molecule.qm_forces[keep], errors[1], mm[1])):
                     parity.add(kind, quantity, qm, qm + error, qm - mm_error)
-            if molecule.kind == "residue" and not perturbed:
-                groups[molecule.name].add(*errors)
     return {name: groups[name].summary() for name in sorted(groups)}
 
 
@@ -101,15 +104,17 @@ def whole_protein(model: ViSNet, target: str, path: Path) -> dict[str, float]:
                             for t in (target, "E_QM - E_MM"))
     energy, forces = predictions(model, numbers, charge, positions, chunk=1)
     errors = Errors()
-    errors.add(energy - learnt[0], forces - learnt[1], *mm_error, len(numbers))
+    errors.add(energy - learnt[0], forces - learnt[1], len(numbers), mm=tuple(mm_error))
     return errors.summary() | {"atoms": len(numbers)}
 
 
-COLUMNS = ("frames", "force_mae", "force_rmse", "mm_force_mae", "relative_mae", "mm_relative_mae", "absolute_mae")
+COLUMNS = ("frames", "force_mae", "force_rmse", "mm_force_mae", "gfn2_force_mae", "relative_mae", "mm_relative_mae",
+           "gfn2_relative_mae", "absolute_mae")
 
 
 def table(results: dict[str, dict[str, float]], columns=COLUMNS) -> str:
-    """A Markdown table."""
+    """A Markdown table of those of `columns` that have values."""
+    columns = [c for c in columns if any(c in row for row in results.values())]
     lines = ["| | " + " | ".join(c.replace("_", " ") for c in columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, row in results.items():
         cells = [f"{row[c]:.3f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns]

@@ -37,6 +37,8 @@ from .edge_ops import enable_kernels
 from .gradients import CoreGradients, Loss, TorchGradients, errors, predict
 from .modelfile import file_hash, load_model, save_model
 from .muon import Muon, split_parameters
+from .soap import Soap
+from .teacher import Teacher
 from .trainlog import Log
 from .visnet import Architecture, ViSNet
 
@@ -61,8 +63,9 @@ class Trainer:
     def __init__(self, args: argparse.Namespace, rank: int):
         self.args, self.rank = args, rank
         selection = Selection(args.shards, tuple(args.kinds), args.distorted)
-        self.train = DataSet(args.data, "train", args.target, selection=selection)
-        self.test = DataSet(args.data, "test", args.target)
+        self.teacher = Teacher(args.teacher, args.processes) if args.teacher else None
+        self.train = DataSet(args.data, "train", args.target, selection=selection, teacher=self.teacher)
+        self.test = DataSet(args.data, "test", args.target, teacher=self.teacher)
         shards = [self.train.shards()]
         if self.world > 1:
             distributed.broadcast_object_list(shards, 0)
@@ -115,7 +118,8 @@ class Trainer:
             hidden, others = [], list(self.model.parameters())
         optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=self.args.lr, weight_decay=1e-4,
                                                                      betas=(0.9, 0.99), foreach=True)]
-        return optimizers + ([Muon(hidden, self.args.lr, self.model.arch.hidden_channels)] if hidden else [])
+        kind = {"muon": Muon, "soap": Soap}.get(self.args.optimizer)
+        return optimizers + ([kind(hidden, self.args.lr, self.model.arch.hidden_channels)] if hidden else [])
 
     @property
     def gpu(self) -> bool:
@@ -288,6 +292,8 @@ class Trainer:
             **({"budget_visits": self.args.visits} if self.args.visits else {"budget_minutes": self.args.minutes}),
             "training_frames": kinds, "training_molecules": len(self.train.molecules),
             "dropped_outliers": self.train.outliers, "generation_counts": self.train.counts,
+            **({"teacher": self.teacher.hash} if self.teacher else {}),
+            **({"init": file_hash(self.args.init)} if self.args.init else {}),
             "loss": asdict(self.loss), "engine": self.args.engine,
             "torch": torch.__version__,
         }
@@ -307,6 +313,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--visits", type=int, help="budget in frames visited, instead of --minutes")
     parser.add_argument("--init", type=Path, metavar="MODEL", help="begin with this network instead of a new one; where its\n"
                         "target is another one, with its features and an output of zero")
+    parser.add_argument("--teacher", type=Path, metavar="MODEL",
+                        help="a network of E_QM - E_GFN2: labels of GFN2-xTB are lifted to its level by adding its energy")
     parser.add_argument("--engine", choices=("core", "torch"), default="core")
     parser.add_argument("--device", default="cpu", help="cuda: PyTorch on a GPU, with --engine torch")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="threads of the core, or processes")
@@ -316,7 +324,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--test-every", type=float, default=120.0, metavar="SECONDS")
     parser.add_argument("--name", default="visnet-gfn2")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw")
+    parser.add_argument("--optimizer", choices=("adamw", "muon", "soap"), default="muon")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--force-huber", type=float, default=Loss.force_huber, metavar="KCAL/MOL/A")
     parser.add_argument("--energy-weight", type=float, default=Loss.energy_weight)
