@@ -290,7 +290,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--workers", type=int, default=1, help="processes, one thread each")
     parser.add_argument("--seed", type=int, default=620)
-    parser.add_argument("--scale", type=float, default=1.0, help="size of the plan; 1 is about 1,100 frames")
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the plan; 1 is about 1,000 frames")
     parser.add_argument("--shards", default=":", metavar="FIRST:LAST,NUMBER,...", help="only these shards of the plan")
     args = parser.parse_args()
     try:
