@@ -26,12 +26,13 @@ test: build
 test-fast: build
 	$(PYTHON) tests/run_all.py --fast
 
-# Ratios against PyTorch with the same weights, and what the OpenMM plugin costs a step without a network.
+# Ratios against PyTorch with the same weights, what the OpenMM plugin costs a step without a network, frames/s of training.
 bench: build
 	@mkdir -p $(BUILD)/bench
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=$(BUILD)/python:training $(PYTHON) tests/performance/force_call.py \
 	    --json $(BUILD)/bench/force_call.json
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/openmm_overhead.py --json $(BUILD)/bench/openmm_overhead.json
+	PYTHONPATH=$(BUILD)/python:training $(PYTHON) -m pbtrain.throughput --json $(BUILD)/bench/training.json
 
 # Errors of schemes and networks against whole-protein GFN2-xTB, for every PDB file of a folder.
 STRUCTURES ?= ../shared/data/proteins
