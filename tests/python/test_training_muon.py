@@ -70,3 +70,15 @@ def test_parameters_are_split_into_hidden_matrices_and_the_rest():
     names = {name for name, p in model.named_parameters() if any(p is h for h in hidden)}
     assert "layers.0.q_proj.weight" in names and "readout.0.update.0.weight" in names
     assert not any(part in name for name in names for part in ("embedding", "bias", "norm", "edge.proj"))
+
+
+def test_throughput_compares_the_routes_on_the_same_batches():
+    np, dataset, throughput = (pytest.importorskip(name) for name in ("numpy", "pbtrain.dataset", "pbtrain.throughput"))
+    pytest.importorskip("pluginbridge")
+    rng = np.random.default_rng(3)
+    x, e = rng.normal(size=(2, 6, 3)).astype(np.float32) * 2, rng.normal(size=2)
+    molecule = dataset.Frames("a", "residue", np.array([6, 1, 1, 8, 7, 16]), 0, x, e, x, e, x, np.zeros(2, bool))
+    batch = dataset.make_batch([molecule], [(0, np.arange(2))], throughput.ELEMENTS, ({z: 0.0 for z in throughput.ELEMENTS}, 0.0))
+    result = throughput.measure(Architecture(16, 2, 4, 8), 1, 1, [batch])
+    assert set(result["frames_per_s"]) == {throughput.CORE, throughput.FUSED, throughput.PLAIN}
+    assert all(rate > 0 for rate in result["frames_per_s"].values()) and result["ratio_to_plain"][throughput.PLAIN] == 1

@@ -10,8 +10,9 @@ ones, 0.15 ps apart, get labels.  So does one frame of each trajectory drawn at 
 and the spreads, are printed and stored with the shard, so that each round's yield is known.  A trajectory ends early
 where the members are far apart or a bond breaks: what follows would be no molecule.
 
-Shards have the layout of pbtrain.generate's and can be trained on beside them; `chosen` [F] tells the candidates from
-the random frames, `spread` [F] is the largest of any atom (kcal/mol/angstrom).  The same command goes on where it stopped.
+Shards have the layout of pbtrain.generate's and can be trained on beside them; `chosen` and `random` [F] tell which
+sort a frame is (it may be both), `spread` [F] is the largest of any atom (kcal/mol/angstrom).  The same command goes on
+where it stopped.
 """
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ SPECS_PER_SHARD = 10
 SHARD = "shard_harvest_{:05d}.h5"
 KJ_NM = 41.84  # kJ/mol/nm in a kcal/mol/angstrom
 ARRAYS = ("positions", "e_qm", "f_qm", "charges", "dipole", "e_mm", "f_mm", "e_nb", "f_nb", "temperature", "perturbed",
-          "trajectory", "chosen", "spread", "error")
+          "trajectory", "chosen", "random", "spread", "error")
 
 
 def harvest_specs(seed: int, count: int, kinds: list[str]) -> list[Spec]:
@@ -142,7 +143,7 @@ def harvest(spec: Spec, ensemble: Path, threshold: float) -> tuple[dict, Counter
         counts.update(trajectories=1, looks=len(looks), ended_early=len(looks) < LENGTH,
                       candidates=sum(look.spread > threshold for look in looks))
         random = int(explorer.rng.integers(len(looks)))
-        for k in [*chosen, *([] if random in chosen else [random])]:
+        for k in sorted({*chosen, random}):
             look = looks[k]
             try:
                 ref = qm.label(look.positions)
@@ -154,7 +155,7 @@ def harvest(spec: Spec, ensemble: Path, threshold: float) -> tuple[dict, Counter
                 counts["force"] += 1
                 continue
             rows.append((look.positions, ref.energy, ref.forces, ref.charges, ref.dipole, e_mm, f_mm, e_nb, f_nb, temperature,
-                         False, trajectory, k in chosen, look.spread, abs(look.forces - (ref.forces - f_mm)).mean()))
+                         False, trajectory, k in chosen, k == random, look.spread, abs(look.forces - (ref.forces - f_mm)).mean()))
     qm.close()
     arrays = {name: np.array(column) for name, column in zip(ARRAYS, zip(*rows))}
     arrays |= {name: arrays[name].astype(np.float32) for name in SINGLE if name in arrays}
@@ -197,12 +198,12 @@ def yield_of(folder: Path) -> dict:
             counts.update({k[6:]: int(v) for k, v in file.attrs.items() if k.startswith("count_")})
             for group in file.values():
                 for key in ("all", str(group.attrs["kind"])):
-                    found.setdefault(key, []).append(np.stack([group[n][:] for n in ("chosen", "spread", "error")], 1))
+                    found.setdefault(key, []).append(np.stack([group[n][:] for n in ("chosen", "random", "spread", "error")], 1))
     report: dict = {"counts": dict(counts)}
     for key, parts in found.items():
-        chosen, spread, error = np.concatenate(parts).T
+        chosen, random, spread, error = np.concatenate(parts).T
         report[key] = {label: {"frames": int(m.sum()), "force_mae": float(error[m].mean()), "spread": float(spread[m].mean())}
-                       for label, m in (("chosen", chosen > 0), ("random", chosen == 0)) if m.any()}
+                       for label, m in (("chosen", chosen > 0), ("random", random > 0)) if m.any()}
     return report
 
 
