@@ -37,7 +37,6 @@ from .edge_ops import enable_kernels
 from .gradients import CoreGradients, Loss, TorchGradients, errors, predict
 from .modelfile import file_hash, load_model, save_model
 from .muon import Muon, split_parameters
-from .soap import Soap
 from .teacher import Teacher
 from .trainlog import Log
 from .visnet import Architecture, ViSNet
@@ -112,14 +111,14 @@ class Trainer:
         return model.to(args.device), reference
 
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
-        """AdamW, or Muon with AdamW for what is not a hidden matrix."""
-        hidden, others = split_parameters(self.model)
-        if self.args.optimizer == "adamw":
-            hidden, others = [], list(self.model.parameters())
-        optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=self.args.lr, weight_decay=1e-4,
-                                                                     betas=(0.9, 0.99), foreach=True)]
-        kind = {"muon": Muon, "soap": Soap}.get(self.args.optimizer)
-        return optimizers + ([kind(hidden, self.args.lr, self.model.arch.hidden_channels)] if hidden else [])
+        """AdamW, or Muon with AdamW for what is not a hidden matrix; groups have their rate over --lr as "scale"."""
+        args, (hidden, others) = self.args, split_parameters(self.model)
+        if args.optimizer == "adamw":
+            return [torch.optim.AdamW([{"params": list(self.model.parameters()), "scale": 1.0}], lr=args.lr,
+                                      weight_decay=1e-4, betas=(0.9, 0.99), foreach=True)]
+        return [torch.optim.AdamW([{"params": others, "scale": args.others_rate}], lr=args.lr, weight_decay=1e-4,
+                                  betas=(0.9, 0.99), foreach=True),
+                Muon([{"params": hidden, "scale": 1.0}], args.lr, self.model.arch.hidden_channels)]
 
     @property
     def gpu(self) -> bool:
@@ -226,8 +225,9 @@ class Trainer:
             elapsed, loss, force_mae, energy_mae, frames = self.average(
                 [mine, loss, force_mae, energy_mae, float(len(batch.energy))])
             progress = self.spent(elapsed) / budget
-            for group in (g for o in self.optimizers for g in o.param_groups):
-                group["lr"] = learning_rate(progress, args.lr)
+            for optimizer in self.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate(progress, args.lr) * group["scale"]
             norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), args.clip))
             if math.isfinite(norm):
                 for optimizer in self.optimizers:
@@ -324,7 +324,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--test-every", type=float, default=120.0, metavar="SECONDS")
     parser.add_argument("--name", default="visnet-gfn2")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--optimizer", choices=("adamw", "muon", "soap"), default="muon")
+    parser.add_argument("--optimizer", choices=("adamw", "muon"), default="muon")
+    parser.add_argument("--others-rate", type=float, default=1.0, metavar="FACTOR",
+                        help="with muon: learning rate of what is no hidden matrix, over --lr")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--force-huber", type=float, default=Loss.force_huber, metavar="KCAL/MOL/A")
     parser.add_argument("--energy-weight", type=float, default=Loss.energy_weight)
