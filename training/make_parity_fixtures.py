@@ -22,6 +22,7 @@ MODELS = {
     "tiny": (Architecture(16, 2, 4, 8, envelope_exponent=0, norm_floor=1e-8), "kcal/mol", "E_QM - E_MM", 1.0),
     "small": (Architecture(32, 3, 8, 16, cutoff=4.5, envelope_exponent=0, norm_floor=1e-8), "eV", "E_QM", 0.7),
     "odd": (Architecture(24, 1, 3, 5, cutoff=3.0, envelope_exponent=6, norm_floor=0.3), "hartree", "E_QM", 1.3),
+    "nonbonded": (Architecture(16, 2, 4, 8), "kcal/mol", "E_QM - E_nb", 1.0),
 }
 
 
@@ -75,7 +76,7 @@ def main() -> None:
         model.set_reference({z: -0.1 * z for z in ELEMENTS}, 0.25)
         path = output / f"{name}.safetensors"
         save_model(path, model, name, {"weights": f"random, seed {seed}"}, target=target, energy_unit=unit,
-                   base_force_field="amber-ff14sb" if target == "E_QM - E_MM" else None)
+                   base_force_field=None if target == "E_QM" else "amber-ff14sb")
         model, header = load_model(path)
         model.double()
         reference = header["reference_energies"]  # once more in full precision

@@ -55,10 +55,11 @@ def network():
     return _fixture_model("tiny")
 
 
-@pytest.fixture(scope="session", params=["correction", "absolute"])
+@pytest.fixture(scope="session", params=["correction", "correction to non-bonded", "absolute"])
 def any_network(request):
-    """Networks with random weights, one on E_QM - E_MM and one on E_QM, from which the base energy is subtracted."""
-    return _fixture_model({"correction": "tiny", "absolute": "small"}[request.param])
+    """Networks with random weights, for E_QM - E_MM, for E_QM - E_nb, from which the bonded terms are subtracted, and for
+    E_QM, from which the base energy is."""
+    return _fixture_model({"correction": "tiny", "correction to non-bonded": "nonbonded", "absolute": "small"}[request.param])
 
 
 @pytest.fixture(scope="session")
