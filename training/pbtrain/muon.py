@@ -21,8 +21,8 @@ def orthonormal(matrices: Tensor) -> Tensor:
     x = matrices.transpose(1, 2) if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-12)
     for _ in range(ITERATIONS):
-        s = x @ x.transpose(1, 2)
-        x = a * x + (b * s + c * s @ s) @ x
+        s = torch.bmm(x, x.transpose(1, 2))
+        x = torch.baddbmm(x, torch.baddbmm(s, s, s, beta=b, alpha=c), x, beta=a)  # a x + (b s + c s s) x
     return x.transpose(1, 2) if tall else x
 
 
@@ -45,15 +45,26 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_add_(buffers, gradients, alpha=1 - momentum)
             updates = torch._foreach_mul(buffers, momentum)  # Nesterov's look ahead
             torch._foreach_add_(updates, gradients, alpha=1 - momentum)
-            by_shape: dict[torch.Size, list[Tensor]] = {}
-            for update in updates:
-                for rows in update.split(group["block"], 0):
-                    for part in rows.split(group["block"], 1):
-                        by_shape.setdefault(part.shape, []).append(part)
-            for shape, parts in by_shape.items():
-                for part, new in zip(parts, orthonormal(torch.stack(parts))):
-                    part.copy_(new).mul_(0.2 * max(shape) ** 0.5)
-            torch._foreach_add_(parameters, updates, alpha=-group["lr"])
+            by_shape: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = {}
+            for p, update in zip(parameters, updates):
+                parts = blocks_of(update, group["block"])
+                by_shape.setdefault(parts.shape[1:], []).append((p, parts))
+            for shape, found in by_shape.items():
+                new = orthonormal(torch.cat([parts for _, parts in found])).mul_(-group["lr"] * 0.2 * max(shape) ** 0.5)
+                for (p, _), parts in zip(found, new.split([len(parts) for _, parts in found])):
+                    p.add_(whole_of(parts, p.shape))
+
+
+def blocks_of(matrix: Tensor, size: int) -> Tensor:
+    """[K, M, N]: a matrix cut into blocks of at most `size` rows and columns; uncut along a side that is no multiple."""
+    m, n = (size if length % size == 0 else length for length in matrix.shape)
+    return matrix.view(matrix.shape[0] // m, m, -1, n).transpose(1, 2).reshape(-1, m, n)
+
+
+def whole_of(blocks: Tensor, shape: torch.Size) -> Tensor:
+    """The matrix of `shape` that was cut into `blocks`."""
+    m, n = blocks.shape[1:]
+    return blocks.view(shape[0] // m, shape[1] // n, m, n).transpose(1, 2).reshape(shape)
 
 
 def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -47,6 +47,7 @@ ENERGY_SCALE = {"E_QM - E_MM": 4.0, "E_QM - E_nb": 4.0, "E_QM": 9.0, "E_QM - E_G
 EMA_DECAY = 0.999
 # glibc gives freed arrays back to the system after every step otherwise: half of the time
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(16 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
+CPU_FLAGS = Path("/proc/cpuinfo")
 
 
 def learning_rate(progress: float, peak: float) -> float:
@@ -234,8 +235,9 @@ class Trainer:
                     optimizer.step()
                 decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
                 with torch.no_grad():
-                    for slow, fast in zip(self.ema.parameters(), self.model.parameters()):
-                        slow.lerp_(fast, 1 - decay)
+                    slow, fast = list(self.ema.parameters()), list(self.model.parameters())
+                    torch._foreach_mul_(slow, decay)
+                    torch._foreach_add_(slow, fast, alpha=1 - decay)
             self.step += 1
             self.frames += round(frames * self.world)
             self.elapsed, clock = elapsed, now
@@ -360,9 +362,16 @@ def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
         distributed.destroy_process_group()
 
 
+def environment() -> dict[str, str]:
+    """Variables that glibc and OpenBLAS read at start only."""
+    # Debian 12's OpenBLAS takes processors newer than itself for Haswells: half the speed of AVX-512
+    known = "OPENBLAS_CORETYPE" in os.environ or not CPU_FLAGS.is_file() or " avx512f " not in CPU_FLAGS.read_text()
+    return MALLOC | ({} if known else {"OPENBLAS_CORETYPE": "SKYLAKEX"})
+
+
 def main() -> None:
-    if any(os.environ.get(key) != value for key, value in MALLOC.items()):  # read by glibc at start only
-        os.execve(sys.executable, [sys.executable, "-m", "pbtrain.train", *sys.argv[1:]], os.environ | MALLOC)
+    if any(os.environ.get(key) != value for key, value in environment().items()):
+        os.execve(sys.executable, [sys.executable, "-m", "pbtrain.train", *sys.argv[1:]], os.environ | environment())
     args = parse()
     args.run.mkdir(parents=True, exist_ok=True)
     (args.run / "settings.json").write_text(json.dumps(vars(args), indent=2, default=lambda x: str(x)))
