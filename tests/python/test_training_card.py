@@ -144,6 +144,7 @@ def test_parity_values_are_those_of_the_frames(tmp_path, monkeypatch):
 
     class OneMolecule:
         molecules = {"w": molecule}
+        method = "GFN2-xTB"
 
         def __init__(self, *arguments, totals):
             assert totals
@@ -153,7 +154,7 @@ def test_parity_values_are_those_of_the_frames(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate, "DataSet", OneMolecule)
     monkeypatch.setattr(evaluate, "predictions", lambda *arguments: (target[0] + wrong[0], target[1] + wrong[1]))
     values = parity.Parity()
-    evaluate.held_out(None, "E_QM - E_MM", [], None, values)
+    evaluate.held_out(None, "E_QM - E_MM", "GFN2-xTB", [], None, values)
     values.save(tmp_path / "p.npz", "hash")
     digest, kinds = parity.load(tmp_path / "p.npz")
     assert digest == "hash" and set(kinds) == {"dimer", "perturbed"}

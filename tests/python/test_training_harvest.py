@@ -51,7 +51,7 @@ def test_langevin_dynamics_keeps_the_temperature_of_free_oscillators():
 
 @pytest.mark.slow
 def test_a_round_at_dry_run_size(tmp_path):
-    """Two networks, two molecules: frames are labelled as other shards are, can be trained on, and a second start adds
+    """Two networks, one molecule: frames are labelled as other shards are, can be trained on, and a second start adds
     nothing."""
     try:
         label._libxtb()
@@ -62,15 +62,20 @@ def test_a_round_at_dry_run_size(tmp_path):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(1.02)
-    other = tmp_path / "other.safetensors"
-    save_model(other, model, "other", {})
-    write_ensemble(tmp_path / "two.json", [shipped, other])
+    other_network = tmp_path / "other.safetensors"
+    save_model(other_network, model, "other", {})
+    write_ensemble(tmp_path / "two.json", [shipped, other_network])
     command = [sys.executable, "-m", "pbtrain.harvest", tmp_path / "two.json", tmp_path / "out", "--seed", "5", "--specs", "1",
                "--kinds", "residue", "--spread", "0.5", "--workers", "1"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "training"), os.environ.get("PYTHONPATH", "")])}
+    times = []
     for _ in range(2):
         done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=280)
         assert done.returncode == 0, done.stderr
+        times.append([path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.h5")])
+    assert times[0] == times[1]
+    other = subprocess.run([*map(str, command), "--spread", "0.7"], env=environment, capture_output=True, text=True, timeout=280)
+    assert other.returncode != 0 and "made with another spread" in other.stderr
     report = json.loads((tmp_path / "out" / "yield.json").read_text())
     chosen, random = (report["all"][label]["frames"] for label in ("chosen", "random"))
     assert max(chosen, random) <= report["counts"]["frames"] <= chosen + random and report["counts"]["chosen"] == chosen
@@ -79,9 +84,15 @@ def test_a_round_at_dry_run_size(tmp_path):
     shard, = (tmp_path / "out").glob("shard_harvest_*.h5")
     with h5py.File(shard) as file:
         group = next(iter(file.values()))
-        x, forces = group["positions"][0].astype(float), group["f_qm"][0]
-        gfn2 = label.Gfn2(group["numbers"][:].astype(int), int(group.attrs["charge"]))
+        x, forces, numbers = group["positions"][0].astype(float), group["f_qm"][0], group["numbers"][:].astype(int)
+        charge = int(group.attrs["charge"])
+        gfn2 = label.Gfn2(numbers, charge)
         assert np.abs(gfn2.label(x).forces - forces).max() < 0.02, "single precision of the stored positions"
         gfn2.close()
+        pair = [m.energy_forces(m.types_of(numbers), torch.from_numpy(x[None]).float(), charge)[1][0].numpy()
+                for m, _ in map(load_model, (shipped, other_network))]
+        mean, apart = np.mean(pair, 0), np.linalg.norm(pair[0] - pair[1], axis=1) / 2 ** 0.5
+        assert group["error"][0] == pytest.approx(np.abs(mean + group["f_mm"][0] - forces).mean(), rel=1e-3)
+        assert group["spread"][0] == pytest.approx(apart.max(), rel=1e-3)
     data = DataSet([tmp_path / "out"], "train")
     assert data.add_new() > 0 and data.method == "GFN2-xTB"

@@ -33,7 +33,8 @@ def test_every_block_of_stacked_projections_is_treated_by_itself():
     for parameters in ([stacked], parts):
         Muon(parameters, 0.1, 16).step()
     assert torch.allclose(stacked, torch.cat(list(parts)), atol=1e-6)
-    assert stacked.detach().square().mean().sqrt().item() == pytest.approx(0.1 * 0.2, rel=0.15), "as far as AdamW would move an element"
+    length = stacked.detach().square().mean().sqrt().item()
+    assert length == pytest.approx(0.1 * 0.2, rel=0.15), "as far as AdamW would move an element"
 
 
 def test_a_resumed_run_takes_the_same_steps():
@@ -78,7 +79,8 @@ def test_throughput_compares_the_routes_on_the_same_batches():
     rng = np.random.default_rng(3)
     x, e = rng.normal(size=(2, 6, 3)).astype(np.float32) * 2, rng.normal(size=2)
     molecule = dataset.Frames("a", "residue", np.array([6, 1, 1, 8, 7, 16]), 0, x, e, x, e, x, np.zeros(2, bool))
-    batch = dataset.make_batch([molecule], [(0, np.arange(2))], throughput.ELEMENTS, ({z: 0.0 for z in throughput.ELEMENTS}, 0.0))
+    zero = {z: 0.0 for z in throughput.ELEMENTS}, 0.0
+    batch = dataset.make_batch([molecule], [(0, np.arange(2))], throughput.ELEMENTS, zero)
     result = throughput.measure(Architecture(16, 2, 4, 8), 1, 1, [batch])
     assert set(result["frames_per_s"]) == {throughput.CORE, throughput.FUSED, throughput.PLAIN}
     assert all(rate > 0 for rate in result["frames_per_s"].values()) and result["ratio_to_plain"][throughput.PLAIN] == 1

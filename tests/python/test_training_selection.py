@@ -1,5 +1,7 @@
 """Parts of the data, and comparisons of settings."""
+import fcntl
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -78,7 +80,7 @@ def done(tmp_path):
             "whole": {"whole_chig": {"force_mae": 2 * error, "relative_per_atom_mae": 0.01}}}))
     plan = tmp_path / "plan.toml"
     plan.write_text(f'data = ["{tmp_path / "data"}"]\nwhole = []\nvisits = 100\n[runs]\nbaseline = ""\n'
-                    '"200 visits" = "--visits 200"\nlate = "--lr 1"\n')
+                    '"200 visits" = "--visits 200"\nlate = "--lr 1"\n[curves]\nvisits = ["baseline", "200 visits"]\n')
     return plan, output
 
 
@@ -110,6 +112,37 @@ def test_all_runs_use_the_shards_of_the_first_start(tmp_path):
 
 
 def test_a_run_is_left_to_the_process_that_is_at_it(tmp_path, capsys):
-    (tmp_path / "x" / "running").mkdir(parents=True)
-    experiments.run("x", "", {"visits": 1, "whole": []}, [], tmp_path / "x", 1)
-    assert "under way" in capsys.readouterr().out
+    (tmp_path / "x").mkdir()
+    with open(tmp_path / "x" / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        experiments.run("x", "", {"visits": 1, "whole": []}, [], tmp_path / "x", 1)
+    assert "another process is at it" in capsys.readouterr().out
+
+
+def test_a_failed_run_names_its_log_and_an_interrupted_one_goes_on(tmp_path, monkeypatch):
+    calls = []
+
+    def subprocess_run(command, **options):
+        calls.append(command[2:])
+        done = command[2] == "pbtrain.train" and len(calls) > 1
+        if done:
+            Path(command[command.index("--export") + 1]).write_bytes(b"")
+        return subprocess.CompletedProcess(command, 0 if done else 1)
+    monkeypatch.setattr(subprocess, "run", subprocess_run)
+    plan, folder = {"visits": 7, "whole": [], "common": "--lr 2"}, tmp_path / "x"
+    with pytest.raises(SystemExit, match="x: pbtrain.train failed, see .*train.log"):
+        experiments.run("x", "--layers 4", plan, [tmp_path], folder, 1)
+    assert "--resume" not in calls[0] and calls[0][-4:] == ["--lr", "2", "--layers", "4"]
+    (folder / "checkpoint.pt").write_bytes(b"")
+    with pytest.raises(SystemExit, match="pbtrain.evaluate failed"):
+        experiments.run("x", "--layers 4", plan, [tmp_path], folder, 1)
+    assert "--resume" in calls[1] and (folder / experiments.MODEL).exists()
+    with pytest.raises(SystemExit, match="pbtrain.evaluate failed"):
+        experiments.run("x", "--layers 4", plan, [tmp_path], folder, 1)
+    assert [call[0] for call in calls] == ["pbtrain.train", "pbtrain.train", "pbtrain.evaluate", "pbtrain.evaluate"]
+
+
+@pytest.mark.parametrize("wrong", [{"shards": 0.0}, {"shards": 25}, {"distorted": -0.1}, {"distorted": 1.2}])
+def test_shares_beyond_their_bounds_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"--{next(iter(wrong))} is a share"):
+        Selection(**wrong)

@@ -103,3 +103,44 @@ def test_a_gpu_gives_the_same_gradients(data, tmp_path):
     for a, b in zip(pair[0].model.parameters(), pair[1].model.parameters()):
         if a.grad is not None:
             assert torch.allclose(a.grad, b.grad.cpu(), rtol=1e-3, atol=1e-5 * float(a.grad.abs().max()))
+
+
+def steps(trainer, count):
+    """Take optimiser steps as `run` does."""
+    for _, batch in zip(range(count), trainer.batches()):
+        trainer.gradients(batch)
+        for optimizer in trainer.optimizers:
+            optimizer.step()
+    return [p.detach().clone() for p in trainer.model.parameters()]
+
+
+@pytest.mark.parametrize("engine", ["torch", "core"])
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_a_resumed_run_takes_the_same_steps(data, tmp_path, engine, optimizer):
+    if engine == "core":
+        pytest.importorskip("pluginbridge")
+    options = ("--engine", engine, "--optimizer", optimizer, "--channels", 16, "--layers", 2, "--heads", 4, "--lr", 0.01,
+               "--molecules-per-batch", 2, "--others-rate", 0.5)
+    straight = trainer(data, tmp_path, *options)
+    (tmp_path / "run").mkdir()
+    steps(straight, 3)
+    straight.save()
+    resumed = trainer(data, tmp_path, *options, "--resume")
+    assert (resumed.epoch, resumed.position) == (straight.epoch, straight.position)
+    assert all(map(torch.equal, steps(straight, 4), steps(resumed, 4)))
+
+
+def test_a_checkpoint_of_another_optimiser_is_named(data, tmp_path):
+    (tmp_path / "run").mkdir()
+    trainer(data, tmp_path, "--optimizer", "adamw").save()
+    with pytest.raises(SystemExit, match="checkpoint.pt was not written with --optimizer muon"):
+        trainer(data, tmp_path, "--resume")
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--init", "x.safetensors", "--layers", "2"], "--layers: with --init the network's shape is that of x.safetensors"),
+    (["--shards", "25"], "--shards is a share"), (["--kinds", "residu"], "invalid choice: 'residu'")])
+def test_options_that_make_no_sense_are_named(tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit):
+        train.parse([str(tmp_path), str(tmp_path), *options])
+    assert message in capsys.readouterr().err

@@ -34,11 +34,19 @@ def facts(path_name: str, digest: str, header: dict) -> str:
         ("target", f"{header['target'].replace('-', '−')}, {header['units']['energy']}{base}"),
         ("reference", f"{header['reference_method']}, closed shell, vacuum"
                       + (", libxtb 6.5.1, default accuracy" if header["reference_method"] == "GFN2-xTB" else "")),
-        ("training", f"{made['minutes']:.0f} minutes on two CPU cores, {made['steps']:,} steps, "
+        ("training", f"{made['minutes']:.0f} minutes on {machine(made)}, {made['steps']:,} steps, "
                      f"{made['frame_visits']:,} frame visits, {made['training_molecules']:,} molecules"),
         ("command", f"`{made['command']}`" if "command" in made else "not recorded in the file"),
     ]
     return "| | |\n|---|---|\n" + "\n".join(f"| {a} | {b} |" for a, b in rows)
+
+
+def machine(made: dict) -> str:
+    """What a network was trained on."""
+    if made.get("device", "cpu") != "cpu":
+        return "a GPU"
+    cores = made.get("processes", 2)  # older files do not say
+    return f"{cores} CPU core{'s' * (cores > 1)}"
 
 
 def composition(made: dict) -> str:

@@ -62,6 +62,12 @@ class Selection:
     kinds: tuple[str, ...] = ()
     distorted: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.shards <= 1:
+            raise ValueError(f"--shards is a share above 0, at most 1, not {self.shards}")
+        if not 0 <= self.distorted <= 1:
+            raise ValueError(f"--distorted is a share between 0 and 1, not {self.distorted}")
+
     def paths(self, directory: Path) -> list[str]:
         """The shards to read from a folder, of those that are there now."""
         paths = sorted(Path(directory).glob("shard_*.h5"))
@@ -86,8 +92,8 @@ class DataSet:
     """Molecules by name, from the shards of some directories; `add_new` reads those that have appeared since.
 
     target: one of BASES. Frames without its labels (ff14SB does not cover side-chain analogues) are left out and
-    counted in `without_base`. totals: also keep E_QM and E_QM - E_GFN2. Shards of two reference methods do not mix: ValueError; with a
-    teacher, those of GFN2-xTB count as of its method, and its energies are added to their labels.
+    counted in `without_base`. totals: also keep E_QM and E_QM - E_GFN2. Shards of two reference methods do not mix:
+    ValueError; with a teacher, those of GFN2-xTB count as of its method, and its energies are added to their labels.
     """
 
     directories: list[Path]
@@ -151,12 +157,14 @@ class DataSet:
         energy, forces = labels(self.target)
         unknown = np.full_like(energy, np.nan), np.full_like(forces, np.nan)
         mm, gfn2 = (labels(f"E_QM - E_{base.upper()}") if f"e_{base}" in group else unknown for base in ("mm", "gfn2"))
-        frames = Frames(str(group.attrs["name"]), str(group.attrs["kind"]), numbers, charge, positions, energy, forces, *mm,
+        # a molecule's lifted and true energies differ by the teacher's error, which is no conformational energy
+        name = str(group.attrs["name"]) + (", lifted" if teacher else "")
+        frames = Frames(name, str(group.attrs["kind"]), numbers, charge, positions, energy, forces, *mm,
                         group["perturbed"][:], *((*labels("E_QM"), *gfn2) if self.totals else ()))
         # the same frames whatever the target, if ff14SB has parameters for them
-        keep = abs(mm[1] if "e_mm" in group else forces).max((1, 2)) < OUTLIER_FORCE
-        self.outliers += int((~keep).sum())
-        frames = frames.take(keep & self.selection.keep(group))
+        selected, keep = self.selection.keep(group), abs(mm[1] if "e_mm" in group else forces).max((1, 2)) < OUTLIER_FORCE
+        self.outliers += int((selected & ~keep).sum())
+        frames = frames.take(selected & keep)
         known = self.molecules.get(frames.name)
         if known is not None:
             joined = [np.concatenate((getattr(known, k), getattr(frames, k)))

@@ -37,8 +37,6 @@ class Errors:
         """One molecule's frames: errors [F], [F, N, 3] of the model and of other methods (mm, gfn2), NaN where unknown."""
         for prefix, (energy, force) in {"": (energy_error, force_error),
                                         **{f"{name}_": errors for name, errors in others.items()}}.items():
-            if np.isnan(force).any():
-                continue
             self.values[f"{prefix}force"].append(force.ravel())
             if not prefix:
                 self.values["absolute"].append(energy)
@@ -48,11 +46,11 @@ class Errors:
         self.values["frames"].append(np.ones(len(energy_error)))
 
     def summary(self) -> dict[str, float]:
-        """MAE, RMSE and largest error of every quantity."""
+        """MAE, RMSE and largest error of every quantity; nothing of a method that not all frames have labels of."""
         result: dict[str, float] = {"frames": int(sum(map(len, self.values["frames"])))}
         for key, parts in self.values.items():
-            if key != "frames":
-                x = np.concatenate(parts)
+            x = np.concatenate(parts)
+            if key != "frames" and not (key.startswith(("mm_", "gfn2_")) and np.isnan(x).any()):
                 result[f"{key}_mae"], result[f"{key}_rmse"] = float(abs(x).mean()), float(np.sqrt((x * x).mean()))
                 result[f"{key}_max"] = float(abs(x).max())
         return result
@@ -67,11 +65,18 @@ def predictions(model: ViSNet, numbers: np.ndarray, charge: int, positions: np.n
             np.concatenate([f.double().numpy() for _, f in parts]))
 
 
-def held_out(model: ViSNet, target: str, data: list[Path], max_frames: int | None,
+def check_method(labels: str, method: str, source: str) -> None:
+    """SystemExit unless labels are of the method that the network stands for."""
+    if labels and labels != method:
+        raise SystemExit(f"{source}: labels of {labels}, but the network stands for {method}")
+
+
+def held_out(model: ViSNet, target: str, method: str, data: list[Path], max_frames: int | None,
              parity: Parity | None = None) -> dict[str, dict[str, float]]:
     """Errors on the test split, by kind (perturbed frames apart) and by residue form; all values go to `parity`."""
     test = DataSet(data, "test", target, totals=True)
     test.add_new()
+    check_method(test.method, method, ", ".join(map(str, data)))
     groups: dict[str, Errors] = defaultdict(Errors)
     for molecule in test.molecules.values():
         molecule = molecule.take(slice(0, max_frames))
@@ -94,9 +99,10 @@ def held_out(model: ViSNet, target: str, data: list[Path], max_frames: int | Non
     return {name: groups[name].summary() for name in sorted(groups)}
 
 
-def whole_protein(model: ViSNet, target: str, path: Path) -> dict[str, float]:
+def whole_protein(model: ViSNet, target: str, method: str, path: Path) -> dict[str, float]:
     """Errors of network + the target's part of ff14SB on the frames of one pbtrain.whole file."""
     with h5py.File(path) as file:
+        check_method(str(file.attrs["reference_method"]).split(",")[0], method, str(path))
         numbers, charge = file["numbers"][:], int(file.attrs["charge"])
         keys = [k for k in sorted(file) if isinstance(file[k], h5py.Group) and "f_mm" in file[k]]
         positions = file["positions"][:][[int(k) for k in keys]]
@@ -136,16 +142,16 @@ def main() -> None:
     torch.set_num_threads(1)
     enable_kernels()
     model, header = load_model(args.model)
-    target = header["target"]
+    target, method = header["target"], header["reference_method"]
     report: dict = {"model": file_hash(args.model)}
     if args.data:
         parity = Parity() if args.parity else None
-        report["held_out"] = held_out(model, target, args.data, args.max_frames, parity)
+        report["held_out"] = held_out(model, target, method, args.data, args.max_frames, parity)
         if parity is not None:
             parity.save(args.parity, report["model"])
         print(table(report["held_out"]))
     if args.whole:
-        report["whole"] = {path.stem: whole_protein(model, target, path) for path in args.whole}
+        report["whole"] = {path.stem: whole_protein(model, target, method, path) for path in args.whole}
         print(table(report["whole"], ("atoms", *COLUMNS[:-1], "relative_per_atom_mae", "mm_relative_per_atom_mae")))
     if args.json:
         args.json.write_text(json.dumps(report, indent=1))

@@ -3,13 +3,14 @@
     PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.experiments training/experiments.toml \\
         training/runs/experiments [--only baseline Muon] [--threads 1]
 
-Every run is a folder with its model, its log and its errors; runs that are done are skipped, so the same command goes
-on, and `--threads 1` lets another process of it work beside. All runs use the shards there were at the first start.
+Every run is a folder with its model, its log and its errors; runs that are done are skipped, interrupted ones go on, and
+`--threads 1` lets another process of the same command work beside. All runs use the shards there were at the first start.
 Equal numbers of frames visited make runs comparable whatever else the machine does.
 """
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import re
@@ -24,11 +25,17 @@ from .modelfile import read_safetensors
 
 MODEL, ERRORS, TABLE, CURVES = "model.safetensors", "errors.json", "experiments.md", "experiments.png"
 EVALUATION_FRAMES = "6"  # of each held-out molecule
+UNKNOWN = float("nan"), float("nan")
+
+
+def folder_of(name: str, output: Path) -> Path:
+    """Where a run, or the links to a folder of data, lie."""
+    return output / re.sub(r"[^A-Za-z0-9.-]+", "_", name)
 
 
 def link_shards(folders: list[str], output: Path) -> list[Path]:
     """The shards there are now, as links that later runs use as well; folders of links."""
-    links = [output / "data" / str(k) for k in range(len(folders))]
+    links = [folder_of(folder, output / "data") for folder in folders]
     for folder, link in zip(folders, links):
         if link.exists():
             continue
@@ -43,34 +50,35 @@ def link_shards(folders: list[str], output: Path) -> list[Path]:
     return links
 
 
-def folder_of(name: str, output: Path) -> Path:
-    """Where a run lies."""
-    return output / re.sub(r"[^A-Za-z0-9.-]+", "_", name)
-
-
 def run(name: str, options: str, plan: dict, data: list[Path], folder: Path, threads: int) -> None:
     """Train and evaluate one setting, unless it is done or another process is at it."""
-    try:
-        (folder / "running").mkdir(parents=True)
-    except FileExistsError:
-        print(f"{name}: skipped, done or under way (else remove {folder / 'running'})", flush=True)
-        return
-    budget = [] if "--visits" in options else ["--visits", str(plan["visits"])]
-    started = (folder / "checkpoint.pt").exists()
-    commands = [
-        ["pbtrain.train", *map(str, data), str(folder), "--export", str(folder / MODEL), "--processes", str(threads),
-         "--export-every", "60", "--test-every", "600", *budget, *shlex.split(plan.get("common", "")),
-         *shlex.split(options), *(["--resume"] if started else [])],
-        ["pbtrain.evaluate", str(folder / MODEL), "--data", *map(str, data), "--max-frames", EVALUATION_FRAMES,
-         "--whole", *plan["whole"], "--json", str(folder / ERRORS)],
-    ]
-    for command in commands:
-        with open(folder / f"{command[0].split('.')[1]}.log", "a") as log:
-            status = subprocess.run([sys.executable, "-m", *command], stdout=log, stderr=subprocess.STDOUT).returncode
-        if status:
-            (folder / "running").rmdir()
-            raise SystemExit(f"{name}: {command[0]} failed, see {log.name}")
-    print(f"{name}: done", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print(f"{name}: another process is at it", flush=True)
+            return
+        if (folder / ERRORS).exists():
+            return
+        if not (folder / MODEL).exists():
+            unfinished = folder / "unfinished.safetensors"
+            budget = [] if "--visits" in options else ["--visits", str(plan["visits"])]
+            resume = ["--resume"] if (folder / "checkpoint.pt").exists() else []
+            call(name, folder, "pbtrain.train", *map(str, data), str(folder), "--export", str(unfinished), "--processes",
+                 str(threads), "--export-every", "60", "--test-every", "600", *budget,
+                 *shlex.split(plan.get("common", "")), *shlex.split(options), *resume)
+            unfinished.rename(folder / MODEL)
+        call(name, folder, "pbtrain.evaluate", str(folder / MODEL), "--data", *map(str, data), "--max-frames",
+             EVALUATION_FRAMES, "--whole", *plan["whole"], "--json", str(folder / ERRORS))
+        print(f"{name}: done", flush=True)
+
+
+def call(name: str, folder: Path, module: str, *arguments: str) -> None:
+    """Run a module, its output to a file of the folder; SystemExit with that file's name if it fails."""
+    with open(folder / f"{module.split('.')[1]}.log", "a") as log:
+        if subprocess.run([sys.executable, "-m", module, *arguments], stdout=log, stderr=subprocess.STDOUT).returncode:
+            raise SystemExit(f"{name}: {module} failed, see {log.name}")
 
 
 def row(name: str, folder: Path) -> dict | None:
@@ -84,7 +92,7 @@ def row(name: str, folder: Path) -> dict | None:
         "name": name, "parameters": sum(t.size for t in tensors.values()), "visits": made["frame_visits"],
         "frames": sum(made["training_frames"].values()), "minutes": made["minutes"],
         "held_out": {k: errors["held_out"][k]["force_mae"] for k in KINDS if k in errors["held_out"]},
-        "energy": errors["held_out"].get("residue", {}).get("relative_mae"),
+        "energy": errors["held_out"].get("residue", {}).get("relative_mae", float("nan")),
         "whole": {k.removeprefix("whole_"): (v["force_mae"], v["relative_per_atom_mae"]) for k, v in errors["whole"].items()},
     }
 
@@ -99,31 +107,31 @@ def table(rows: list[dict]) -> str:
         [r["name"], f"{r['parameters']:,}", f"{r['frames']:,}", f"{r['visits']:,}",
          f"{r['visits'] / max(r['minutes'], 1e-9) / 60:.0f}",
          *(f"{r['held_out'].get(k, float('nan')):.3f}" for k in kinds), f"{r['energy']:.3f}",
-         *(text for p in proteins for text in (f"{r['whole'][p][0]:.3f}", f"{r['whole'][p][1]:.4f}"))] for r in rows])
+         *(f"{value:.{digits}f}" for p in proteins for value, digits in zip(r["whole"].get(p, UNKNOWN), (3, 4)))] for r in rows])
 
 
-def curves(rows: list[dict], path: Path) -> None:
-    """Whole-protein force error against data size, training time and kind of data, as far as there are such runs."""
+def curves(rows: list[dict], panels: dict[str, list[str]], path: Path) -> None:
+    """Force errors of whole proteins and residues against data size, training time and kind of data: the runs named under
+    [curves] in the plan as "frames", "visits" and "kinds", as far as they are done."""
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     named = {r["name"]: r for r in rows}
-    panels = [("training frames", "frames", [r for n, r in named.items() if n.endswith("of the data")]),
-              ("frames visited", "visits", [r for n, r in named.items() if n.endswith("visits")])]
     figure, axes = plt.subplots(1, 3, figsize=(13, 4), constrained_layout=True)
-    base = [named["baseline"]] if "baseline" in named else []
     proteins = list(dict.fromkeys(p for r in rows for p in r["whole"]))
-    for axis, (label, key, found) in zip(axes, panels):
-        found = sorted(found + base, key=lambda r: r[key])
+    for axis, (key, label) in zip(axes, (("frames", "training frames"), ("visits", "frames visited"))):
+        found = sorted((named[n] for n in panels.get(key, []) if n in named), key=lambda r: r[key])
+        x = [r[key] for r in found]
         for protein in proteins:
-            axis.loglog([r[key] for r in found], [r["whole"][protein][0] for r in found], "o-", label=protein)
-        axis.loglog([r[key] for r in found], [r["held_out"]["residue"] for r in found], "s--", label="residues")
+            axis.loglog(x, [r["whole"].get(protein, UNKNOWN)[0] for r in found], "o-", label=protein)
+        axis.loglog(x, [r["held_out"].get("residue", float("nan")) for r in found], "s--", label="residues")
         axis.set(xlabel=label, ylabel="force MAE (kcal/mol/Å)")
         axis.legend()
-    kinds = [r for n, r in named.items() if n.startswith(("residues", "without", "no ", "half of the dist"))] + base
+    kinds = [named[n] for n in panels.get("kinds", []) if n in named]
     for k, protein in enumerate(proteins):
-        axes[2].barh([i + 0.4 * k for i in range(len(kinds))], [r["whole"][protein][0] for r in kinds], 0.38, label=protein)
+        axes[2].barh([i + 0.4 * k for i in range(len(kinds))], [r["whole"].get(protein, UNKNOWN)[0] for r in kinds], 0.38,
+                     label=protein)
     axes[2].set(xlabel="force MAE (kcal/mol/Å)", yticks=[i + 0.2 for i in range(len(kinds))],
                 yticklabels=[r["name"] for r in kinds])
     axes[2].legend()
@@ -149,7 +157,7 @@ def main() -> None:
     rows = [r for name in plan["runs"] if (r := row(name, folder_of(name, args.output)))]
     if rows:
         (args.output / TABLE).write_text(table(rows) + "\n")
-        curves(rows, args.output / CURVES)
+        curves(rows, plan.get("curves", {}), args.output / CURVES)
         print(table(rows))
 
 

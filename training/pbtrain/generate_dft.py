@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -29,6 +28,7 @@ import numpy as np
 from .generate import ENVIRONMENT, MAX_FORCE, selected_shards
 from .plan import plan_hash
 from .plan_dft import DISTORTIONS, PERTURBED_SHARE, SHARD, DftSpec, chains_of, make_plan
+from .relaunch import relaunch
 
 PENDING, LABELLED, FAILED = 0, 1, 2  # state of a frame
 ATTEMPTS = 4  # to sample a trajectory
@@ -299,11 +299,7 @@ def main() -> None:
         parser.error(f"--shards is a list such as 0:4,10,200: and not {args.shards!r}")
     if args.workers < 1:
         parser.error(f"--workers is at least 1, not {args.workers}")
-    stack = resource.getrlimit(resource.RLIMIT_STACK)
-    if stack[0] != stack[1] or any(os.environ.get(k) != v for k, v in ENVIRONMENT.items()):
-        # libxtb needs the stack, and the libraries their threads, from the start of the process
-        resource.setrlimit(resource.RLIMIT_STACK, (stack[1], stack[1]))
-        os.execve(sys.executable, [sys.executable, "-m", "pbtrain.generate_dft", *sys.argv[1:]], os.environ | ENVIRONMENT)
+    relaunch("pbtrain.generate_dft", ENVIRONMENT, unlimited_stack=True)  # libxtb needs the stack
     from .psi4_label import Psi4Missing, load_psi4
     try:
         load_psi4()

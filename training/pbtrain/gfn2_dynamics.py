@@ -1,7 +1,7 @@
 """Langevin dynamics with GFN2-xTB forces: geometries of any molecule, force field or not.
 
-Bonds to hydrogen that grow beyond
-thermal lengths are pulled back: in vacuo a salt bridge would otherwise pass its proton on.
+Bonds to hydrogen that grow beyond thermal lengths are pulled back: in vacuo a salt bridge would otherwise pass its
+proton on.
 """
 from __future__ import annotations
 

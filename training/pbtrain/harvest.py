@@ -4,11 +4,11 @@
         training/data/harvest1 --seed 9001 --specs 200 --workers 2 [--kinds residue dimer]
 
 Molecules, starts and temperatures are those of the wide plan (with another seed; what either plan holds out is left out).
-A trajectory runs on ff14SB, screened as the plan says, plus the ensemble's first member.  Every 30 fs all members are
-evaluated; where their forces on some atom are further apart than `--spread`, the frame is a candidate, and the worst
-ones, 0.15 ps apart, get labels.  So does one frame of each trajectory drawn at random: the errors of the mean on both sorts,
-and the spreads, are printed and stored with the shard, so that each round's yield is known.  A trajectory ends early
-where the members are far apart or a bond breaks: what follows would be no molecule.
+A trajectory runs on ff14SB, screened as the plan says, plus the ensemble's first member; chains are kept in contact.
+Every 30 fs all members are evaluated; where their forces on some atom are further apart than `--spread`, the frame is a
+candidate, and the worst ones, 0.15 ps apart, get labels.  So does one frame of each trajectory drawn at random: the
+errors of the mean on both sorts, and the spreads, are printed and stored with the shard, so that each round's yield is
+known.  A trajectory ends early where the members are far apart, a bond breaks or a centre inverts.
 
 Shards have the layout of pbtrain.generate's and can be trained on beside them; `chosen` and `random` [F] tell which
 sort a frame is (it may be both), `spread` [F] is the largest of any atom (kcal/mol/angstrom).  The same command goes on
@@ -18,12 +18,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
-import resource
-import sys
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,8 @@ import numpy as np
 from . import plan_first, plan_wide
 from .generate import ENVIRONMENT, MAX_FORCE, SINGLE
 from .holdout import contains_any
+from .modelfile import file_hash
+from .relaunch import relaunch
 from .systems import Spec, pick
 
 LOOK = 20  # steps between evaluations of all members
@@ -39,6 +40,7 @@ PER_TRAJECTORY = 5
 LOST = 8.0  # times --spread: the members no longer describe the molecule
 SPECS_PER_SHARD = 10
 SHARD = "shard_harvest_{:05d}.h5"
+ROUND = ("seed", "specs", "kinds", "spread", "model")  # what all shards of a folder share
 KJ_NM = 41.84  # kJ/mol/nm in a kcal/mol/angstrom
 ARRAYS = ("positions", "e_qm", "f_qm", "charges", "dipole", "e_mm", "f_mm", "e_nb", "f_nb", "temperature", "perturbed",
           "trajectory", "chosen", "random", "spread", "error")
@@ -50,10 +52,10 @@ def harvest_specs(seed: int, count: int, kinds: list[str]) -> list[Spec]:
                 if s.split == "test" and s.kind != "residue"}
     found: list[Spec] = []
     for spec in plan_wide.make_plan(seed, 1.0):
-        if spec.split == "train" and (not kinds or spec.kind in kinds) and not contains_any(spec.chains, held_out):
-            found.append(spec)
         if len(found) == count:
             break
+        if spec.split == "train" and (not kinds or spec.kind in kinds) and not contains_any(spec.chains, held_out):
+            found.append(spec)
     return found
 
 
@@ -91,7 +93,8 @@ class Explorer:
         first = ensemble.parent / read_ensemble(ensemble)["members"][0]["file"]
         self.driver = pluginbridge.Evaluator(self.molecule.topology, first)
         self.all = pluginbridge.Evaluator(self.molecule.topology, ensemble)
-        self.refused = pluginbridge.PluginBridgeError
+        # atoms on top of each other or torn apart; positions that are no numbers
+        self.lost = pluginbridge.CalculationFailedError, pluginbridge.InvalidArgumentError
 
     def forces(self, x: np.ndarray) -> np.ndarray:
         """Forces [N, 3] that drive the dynamics, kcal/mol/angstrom."""
@@ -110,13 +113,13 @@ class Explorer:
         looks = []
         try:
             for x in langevin(x, self.molecule.numbers, self.forces, temperature, [LOOK] * LENGTH, self.rng):
-                if not (np.isfinite(x).all() and self.sampler.sound.bonds_whole(x)):
+                if not (np.isfinite(x).all() and self.sampler.is_sound(x)):
                     break
                 found = self.all.evaluate(x * 0.1, uncertainty=True)
                 looks.append(Look(x, found.forces / KJ_NM, float(found.uncertainty.forceSpreads.max()) / KJ_NM))
                 if looks[-1].spread > lost:
                     break
-        except self.refused as error:  # atoms on top of each other, or torn apart
+        except self.lost as error:
             print(f"{self.molecule.name}: ended, {error}", flush=True)
         return looks
 
@@ -138,6 +141,7 @@ def harvest(spec: Spec, ensemble: Path, threshold: float) -> tuple[dict, Counter
             print(f"dropped: {error}", flush=True)
             continue
         if not looks:
+            counts["lost"] += 1
             continue
         chosen = choose([look.spread for look in looks], threshold)
         counts.update(trajectories=1, looks=len(looks), ended_early=len(looks) < LENGTH,
@@ -154,8 +158,9 @@ def harvest(spec: Spec, ensemble: Path, threshold: float) -> tuple[dict, Counter
             if max(abs(ref.forces).max(), abs(f_mm).max()) > MAX_FORCE:
                 counts["force"] += 1
                 continue
+            error = float(abs(look.forces - (ref.forces - f_mm)).mean())
             rows.append((look.positions, ref.energy, ref.forces, ref.charges, ref.dipole, e_mm, f_mm, e_nb, f_nb, temperature,
-                         False, trajectory, k in chosen, k == random, look.spread, abs(look.forces - (ref.forces - f_mm)).mean()))
+                         False, trajectory, k in chosen, k == random, look.spread, error))
     qm.close()
     arrays = {name: np.array(column) for name, column in zip(ARRAYS, zip(*rows))}
     arrays |= {name: arrays[name].astype(np.float32) for name in SINGLE if name in arrays}
@@ -163,28 +168,39 @@ def harvest(spec: Spec, ensemble: Path, threshold: float) -> tuple[dict, Counter
     return arrays | {"numbers": molecule.numbers.astype(np.uint8), "charge": molecule.charge, "name": molecule.name}, counts
 
 
-def write_shard(task: tuple[Path, list[Spec], Path, float, dict]) -> Path:
+def write_shard(path: Path, specs: list[Spec], ensemble: Path, threshold: float, provenance: dict) -> None:
     """Harvest some specs into a shard, which appears when complete."""
     import h5py
 
-    path, specs, ensemble, threshold, provenance = task
     temporary, counts = path.with_suffix(f".tmp{os.getpid()}"), Counter()
-    with h5py.File(temporary, "w") as file:
-        for k, spec in enumerate(specs):
-            arrays, found = harvest(spec, ensemble, threshold)
-            counts.update(found)
-            if "positions" not in arrays:
-                continue
-            counts[spec.kind] += len(arrays["positions"])
-            group = file.create_group(f"{k:02d}")
-            group.attrs.update({"kind": spec.kind, "split": "train", "seed": spec.seed, "name": arrays.pop("name"),
-                                "charge": arrays.pop("charge"), "permittivity": spec.permittivity, "start": spec.start,
-                                "contact": spec.contact})
-            for name, array in arrays.items():
-                group.create_dataset(name, data=array)
-        file.attrs.update(provenance | {f"count_{k}": v for k, v in counts.items()})
-    temporary.rename(path)
-    return path
+    try:
+        with h5py.File(temporary, "w") as file:
+            for k, spec in enumerate(specs):
+                arrays, found = harvest(spec, ensemble, threshold)
+                counts.update(found)
+                if "positions" not in arrays:
+                    continue
+                counts[spec.kind] += len(arrays["positions"])
+                group = file.create_group(f"{k:02d}")
+                group.attrs.update({"kind": spec.kind, "split": "train", "seed": spec.seed, "name": arrays.pop("name"),
+                                    "charge": arrays.pop("charge"), "permittivity": spec.permittivity,
+                                    "start": spec.start, "contact": spec.contact})
+                for name, array in arrays.items():
+                    group.create_dataset(name, data=array)
+            file.attrs.update(provenance | {f"count_{k}": v for k, v in counts.items()})
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_folder(folder: Path, provenance: dict) -> None:
+    """A folder holds one round: SystemExit where its shards were made with other options or another model."""
+    import h5py
+    for path in sorted(folder.glob("shard_harvest_*.h5")):
+        with h5py.File(path) as file:
+            other = [key for key in ROUND if file.attrs.get(key) != provenance[key]]
+        if other:
+            raise SystemExit(f"{path} was made with another {' and '.join(other)}; use another folder for another round")
 
 
 def yield_of(folder: Path) -> dict:
@@ -198,12 +214,14 @@ def yield_of(folder: Path) -> dict:
             counts.update({k[6:]: int(v) for k, v in file.attrs.items() if k.startswith("count_")})
             for group in file.values():
                 for key in ("all", str(group.attrs["kind"])):
-                    found.setdefault(key, []).append(np.stack([group[n][:] for n in ("chosen", "random", "spread", "error")], 1))
+                    columns = [group[name][:] for name in ("chosen", "random", "spread", "error")]
+                    found.setdefault(key, []).append(np.stack(columns, 1))
     report: dict = {"counts": dict(counts)}
     for key, parts in found.items():
         chosen, random, spread, error = np.concatenate(parts).T
-        report[key] = {label: {"frames": int(m.sum()), "force_mae": float(error[m].mean()), "spread": float(spread[m].mean())}
-                       for label, m in (("chosen", chosen > 0), ("random", random > 0)) if m.any()}
+        report[key] = {label: {"frames": int(which.sum()), "force_mae": float(error[which].mean()),
+                               "spread": float(spread[which].mean())}
+                       for label, which in (("chosen", chosen > 0), ("random", random > 0)) if which.any()}
     return report
 
 
@@ -214,33 +232,46 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=9001, help="of the plan; another one for each round")
     parser.add_argument("--specs", type=int, default=200)
     parser.add_argument("--kinds", nargs="*", default=[], choices=list(plan_wide.SHARES), help="default: all")
-    parser.add_argument("--spread", type=float, default=6.0, metavar="KCAL/MOL/A", help="of the worst atom, to be a candidate")
+    parser.add_argument("--spread", type=float, default=6.0, metavar="KCAL/MOL/A",
+                        help="of the worst atom, for a frame to be a candidate")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     args = parser.parse_args()
     if args.seed in (2024, 4048):
         parser.error(f"--seed {args.seed} is that of a plan whose molecules are known already; give another one")
-    if resource.getrlimit(resource.RLIMIT_STACK)[0] != resource.getrlimit(resource.RLIMIT_STACK)[1]:
-        hard = resource.getrlimit(resource.RLIMIT_STACK)[1]  # libxtb needs the stack from the start of the process
-        resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
-        os.execve(sys.executable, [sys.executable, "-m", "pbtrain.harvest", *sys.argv[1:]], os.environ | ENVIRONMENT)
+    if min(args.specs, args.workers) < 1 or args.spread <= 0:
+        parser.error("--specs and --workers are at least 1, --spread is above 0")
+    relaunch("pbtrain.harvest", ENVIRONMENT, unlimited_stack=True)  # libxtb needs the stack
+    import openmm
+    import pluginbridge
     from tqdm import tqdm
 
     from .label import libxtb_version
-    from .modelfile import file_hash
+    from .molecules import FORCE_FIELD
+    method = pluginbridge.Model(args.ensemble).referenceMethod
+    if method != "GFN2-xTB":
+        parser.error(f"{args.ensemble} stands for {method}; labels are made with GFN2-xTB")
     args.output.mkdir(parents=True, exist_ok=True)
-    provenance = {"plan": "harvest", "seed": args.seed, "reference_method": "GFN2-xTB, vacuum, closed shell, libxtb's "
-                  "default accuracy, electronic temperature 300 K", "libxtb": libxtb_version(), "model": file_hash(args.ensemble),
-                  "spread": args.spread, "kinds": " ".join(args.kinds), "units": "angstrom, kcal/mol, kcal/mol/angstrom, e"}
+    provenance = {
+        "plan": "harvest", "seed": args.seed, "specs": args.specs, "kinds": " ".join(args.kinds), "spread": args.spread,
+        "model": file_hash(args.ensemble), "libxtb": libxtb_version(), "openmm": openmm.Platform.getOpenMMVersion(),
+        "base_force_field": f"OpenMM {FORCE_FIELD}, vacuum, no cutoff", "units": "angstrom, kcal/mol, kcal/mol/angstrom, e",
+        "reference_method": "GFN2-xTB, vacuum, closed shell, libxtb's default accuracy, electronic temperature 300 K"}
+    check_folder(args.output, provenance)
     specs = harvest_specs(args.seed, args.specs, args.kinds)
-    tasks = [(args.output / SHARD.format(k), specs[first:first + SPECS_PER_SHARD], args.ensemble, args.spread, provenance)
-             for k, first in enumerate(range(0, len(specs), SPECS_PER_SHARD))]
-    tasks = [task for task in tasks if not task[0].exists()]
-    with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
-        for _ in tqdm(pool.imap_unordered(write_shard, tasks), total=len(tasks), unit="shard", desc="harvest"):
-            pass
+    shards = {args.output / SHARD.format(k): specs[first:first + SPECS_PER_SHARD]
+              for k, first in enumerate(range(0, len(specs), SPECS_PER_SHARD))}
+    failed = []
+    with ProcessPoolExecutor(args.workers, get_context("spawn")) as pool:
+        tasks = {pool.submit(write_shard, path, part, args.ensemble, args.spread, provenance): path
+                 for path, part in shards.items() if not path.exists()}
+        for task in tqdm(as_completed(tasks), total=len(tasks), unit="shard", desc="harvest"):
+            if error := task.exception():
+                failed.append(f"{tasks[task]}: {type(error).__name__}: {error}")
     report = yield_of(args.output)
     (args.output / "yield.json").write_text(json.dumps(report, indent=1))
     print(json.dumps(report, indent=1))
+    if failed:
+        raise SystemExit("\n".join(["shards that failed (the same command tries them again):", *failed]))
 
 
 if __name__ == "__main__":

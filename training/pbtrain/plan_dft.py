@@ -114,8 +114,9 @@ def _pairs(rng, scale: float, spec) -> list[list[DftSpec]]:
     atoms, held_out, result = part_atoms(), set(), [[], []]
     kinds, shares = list(PAIR_KINDS), [row[0] for row in PAIR_KINDS.values()]
     for split in ("test", "train"):
+        used: set[tuple[str, str]] = set()
         for part in (0, 1):
-            used, count = set(), max(1, round(PAIRS[split][part] * scale))
+            count = max(1, round(PAIRS[split][part] * scale))
             while count:
                 _, first, second, contact, most = PAIR_KINDS[kinds[rng.choice(len(kinds), p=shares)]]
                 pair = tuple(sorted((pick(rng, first), pick(rng, second))))

@@ -67,7 +67,7 @@ class Sampler:
                 energy = self.context.getState(getEnergy=True).getPotentialEnergy()._value
             except openmm.OpenMMException:
                 continue
-            if energy < 50.0 * len(x) and self._sound(x) and (self.mode == "basins" or self.sound.rings_free(x)):
+            if energy < 50.0 * len(x) and self.is_sound(x) and (self.mode == "basins" or self.sound.rings_free(x)):
                 self._heat(temperature)
                 return
         raise SamplingError(f"{self.molecule.name}: no starting structure in {attempts} attempts")
@@ -86,7 +86,7 @@ class Sampler:
         for _ in range(frames):
             self.integrator.step(interval)
             x = self.positions()
-            if not np.isfinite(x).all() or not self._sound(x):
+            if not np.isfinite(x).all() or not self.is_sound(x):
                 raise SamplingError(f"{self.molecule.name}: trajectory at {temperature} K lost a bond or its chirality")
             yield x
 
@@ -109,7 +109,7 @@ class Sampler:
         self.integrator.setTemperature(temperature)
         self.context.setVelocitiesToTemperature(temperature, int(self.rng.integers(1, 2**31 - 1)))
 
-    def _sound(self, x: np.ndarray) -> bool:
+    def is_sound(self, x: np.ndarray) -> bool:
         """Bonds, chirality and peptide bonds are those of the start."""
         return (np.isfinite(x).all() and self.sound.bonds_whole(x)
                 and (self.sound.handedness(x) == self.handed).all()

@@ -32,11 +32,13 @@ import numpy as np
 import torch
 import torch.distributed as distributed
 
+from .cardtables import KINDS
 from .dataset import BASES, Batch, DataSet, Selection, epoch_chunks, fit_reference, make_batch
 from .edge_ops import enable_kernels
 from .gradients import CoreGradients, Loss, TorchGradients, errors, predict
 from .modelfile import file_hash, load_model, save_model
 from .muon import Muon, split_parameters
+from .relaunch import relaunch
 from .teacher import Teacher
 from .trainlog import Log
 from .visnet import Architecture, ViSNet
@@ -47,6 +49,7 @@ ENERGY_SCALE = {"E_QM - E_MM": 4.0, "E_QM - E_nb": 4.0, "E_QM": 9.0, "E_QM - E_G
 EMA_DECAY = 0.999
 # glibc gives freed arrays back to the system after every step otherwise: half of the time
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(16 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
+SHAPE = ("channels", "layers", "heads", "rbf", "cutoff", "envelope_exponent")  # options that --init takes the place of
 CPU_FLAGS = Path("/proc/cpuinfo")
 
 
@@ -62,9 +65,8 @@ class Trainer:
 
     def __init__(self, args: argparse.Namespace, rank: int):
         self.args, self.rank = args, rank
-        selection = Selection(args.shards, tuple(args.kinds), args.distorted)
-        self.teacher = Teacher(args.teacher, args.processes) if args.teacher else None
-        self.train = DataSet(args.data, "train", args.target, selection=selection, teacher=self.teacher)
+        self.teacher = Teacher(args.teacher, 1 if self.world > 1 else args.processes) if args.teacher else None
+        self.train = DataSet(args.data, "train", args.target, selection=args.selection, teacher=self.teacher)
         self.test = DataSet(args.data, "test", args.target, teacher=self.teacher)
         shards = [self.train.shards()]
         if self.world > 1:
@@ -79,8 +81,6 @@ class Trainer:
         self.optimizers = self.make_optimizers()
         self.step = self.epoch = self.position = self.frames = 0
         self.elapsed = 0.0
-        if args.resume:
-            self.load()
         for model in (self.model, self.ema):
             model.set_reference(*self.reference)
         self.loss = Loss(args.force_huber, args.energy_weight, args.absolute_weight)
@@ -88,6 +88,8 @@ class Trainer:
             self.gradients = CoreGradients(self.model, self.loss, args.processes)
         else:
             self.gradients = TorchGradients(self.model, self.loss)
+        if args.resume:
+            self.load()
 
     def first_model(self) -> tuple[ViSNet, tuple[dict[int, float], float]]:
         """Network and reference energies to begin with: new ones, or those of --init."""
@@ -139,17 +141,26 @@ class Trainer:
         """Checkpoint: everything that decides the next step."""
         state = {"model": self.model.state_dict(), "ema": self.ema.state_dict(),
                  "optimizers": [o.state_dict() for o in self.optimizers], "reference": self.reference,
+                 "direction": getattr(self.gradients, "direction", None),
                  **{k: getattr(self, k) for k in ("step", "epoch", "position", "frames", "elapsed")}}
         temporary = self.checkpoint.with_suffix(".tmp")
         torch.save(state, temporary)
         os.replace(temporary, self.checkpoint)
 
     def load(self) -> None:
-        state = torch.load(self.checkpoint, map_location=self.args.device)
+        state = torch.load(self.checkpoint, map_location="cpu")
+        if len(state.get("optimizers", [])) != len(self.optimizers):
+            sys.exit(f"{self.checkpoint} was not written with --optimizer {self.args.optimizer}: give the one it was, "
+                     "or start a run in another folder")
         self.model.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
-        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
+        for optimizer, values in zip(self.optimizers, state["optimizers"]):
+            scales = [group["scale"] for group in optimizer.param_groups]
             optimizer.load_state_dict(values)
+            for group, scale in zip(optimizer.param_groups, scales):
+                group["scale"] = scale
+        if state["direction"] is not None:
+            self.gradients.direction = state["direction"]
         self.reference = state["reference"]
         for k in ("step", "epoch", "position", "frames", "elapsed"):
             setattr(self, k, state[k])
@@ -296,7 +307,9 @@ class Trainer:
             "dropped_outliers": self.train.outliers, "generation_counts": self.train.counts,
             **({"teacher": self.teacher.hash} if self.teacher else {}),
             **({"init": file_hash(self.args.init)} if self.args.init else {}),
-            "loss": asdict(self.loss), "engine": self.args.engine,
+            "loss": asdict(self.loss), "engine": self.args.engine, "device": self.args.device,
+            "processes": self.args.processes, "optimizer": self.args.optimizer, "rate": self.args.lr,
+            "others_rate": self.args.others_rate,
             "torch": torch.__version__,
         }
         base = {"mm": "amber-ff14sb", "nb": "amber-ff14sb", "gfn2": "GFN2-xTB", None: None}[BASES[self.args.target]]
@@ -309,7 +322,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("data", type=Path, nargs="+", help="folders of shards")
     parser.add_argument("run", type=Path)
     parser.add_argument("--shards", type=float, default=1.0, metavar="SHARE", help="train on a part of every folder")
-    parser.add_argument("--kinds", nargs="*", default=[], help="train on these kinds of molecules only")
+    parser.add_argument("--kinds", nargs="*", default=[], choices=KINDS, help="train on these kinds of molecules only")
     parser.add_argument("--distorted", type=float, default=1.0, metavar="SHARE", help="of the distorted frames to keep")
     parser.add_argument("--minutes", type=float, default=90.0, help="wall-clock budget, over all resumes")
     parser.add_argument("--visits", type=int, help="budget in frames visited, instead of --minutes")
@@ -327,9 +340,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--name", default="visnet-gfn2")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--optimizer", choices=("adamw", "muon"), default="muon")
-    parser.add_argument("--others-rate", type=float, default=1.0, metavar="FACTOR",
+    parser.add_argument("--others-rate", type=float, default=0.33, metavar="FACTOR",
                         help="with muon: learning rate of what is no hidden matrix, over --lr")
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--lr", type=float, default=5e-3, help="peak of the learning rate; adamw wants 1e-3 to 3e-3")
     parser.add_argument("--force-huber", type=float, default=Loss.force_huber, metavar="KCAL/MOL/A")
     parser.add_argument("--energy-weight", type=float, default=Loss.energy_weight)
     parser.add_argument("--absolute-weight", type=float, default=Loss.absolute_weight)
@@ -344,6 +357,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.device != "cpu" and args.engine != "torch":
         parser.error(f"--device {args.device} needs --engine torch: the core computes on CPUs")
+    try:
+        args.selection = Selection(args.shards, tuple(args.kinds), args.distorted)
+    except ValueError as error:
+        parser.error(str(error))
+    shape = [f"--{name.replace('_', '-')}" for name in SHAPE if getattr(args, name) != parser.get_default(name)]
+    if args.init and shape:
+        parser.error(f"{', '.join(shape)}: with --init the network's shape is that of {args.init}")
     args.command = shlex.join(["pbtrain.train", *(sys.argv[1:] if argv is None else argv)])
     return args
 
@@ -370,8 +390,7 @@ def environment() -> dict[str, str]:
 
 
 def main() -> None:
-    if any(os.environ.get(key) != value for key, value in environment().items()):
-        os.execve(sys.executable, [sys.executable, "-m", "pbtrain.train", *sys.argv[1:]], os.environ | environment())
+    relaunch("pbtrain.train", environment())
     args = parse()
     args.run.mkdir(parents=True, exist_ok=True)
     (args.run / "settings.json").write_text(json.dumps(vars(args), indent=2, default=lambda x: str(x)))

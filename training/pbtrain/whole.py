@@ -9,12 +9,11 @@ command goes on where it stopped.
 from __future__ import annotations
 
 import argparse
-import os
-import resource
-import sys
 from pathlib import Path
 
 import numpy as np
+
+from .relaunch import relaunch
 
 
 def sample(topology, positions, frames: int, seed: int, interval: int = 500, equilibration: int = 1500) -> np.ndarray:
@@ -47,11 +46,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--seed", type=int, default=11)
     args = parser.parse_args()
-    stack = resource.getrlimit(resource.RLIMIT_STACK)
-    if stack[0] != stack[1]:  # libxtb needs the stack from the start of the process
-        resource.setrlimit(resource.RLIMIT_STACK, (stack[1], stack[1]))
-        os.execve(sys.executable, [sys.executable, "-m", "pbtrain.whole", *sys.argv[1:]],
-                  os.environ | {"OMP_STACKSIZE": "1G", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
+    relaunch("pbtrain.whole", {"OMP_STACKSIZE": "1G", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+             unlimited_stack=True)  # libxtb needs the stack
 
     import h5py
     from openmm import app
