@@ -64,6 +64,16 @@ def test_it_minimises():
     assert (weight - target).abs().mean() < 0.02 * target.abs().mean()
 
 
+def test_decay_takes_a_share_of_the_weights_besides_the_step():
+    torch.manual_seed(4)
+    start, gradient = torch.randn(16, 16), torch.randn(16, 16)
+    plain, decayed = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    for weight, decay in ((plain, 0.0), (decayed, 0.5)):
+        weight.grad = gradient.clone()
+        Muon([weight], 0.1, 16, decay=decay).step()
+    assert torch.allclose(plain - decayed, 0.1 * 0.5 * start, atol=1e-6)
+
+
 def test_parameters_are_split_into_hidden_matrices_and_the_rest():
     model = ViSNet([1, 6, 7, 8, 16], Architecture(32, 2, 4, 16))
     hidden, others = split_parameters(model)

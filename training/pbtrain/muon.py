@@ -3,7 +3,8 @@
 Source: Jordan, "Muon: an optimizer for hidden layers in neural networks" (2024): the momentum of a matrix is replaced
 by (nearly) the nearest matrix with orthonormal rows or columns, through a Newton-Schulz iteration; scaled by
 0.2 sqrt(largest dimension), as in Liu et al., "Muon is scalable for LLM training" (arXiv 2502.16982), an element moves as
-far as AdamW would move it, so that both kinds of parameters share one learning rate.
+far as AdamW would move it, so that both kinds of parameters share one learning rate. As there, weights may decay by
+lr * decay of themselves in a step.
 """
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ def orthonormal(matrices: Tensor) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Muon over matrices, every block of `block` rows and columns by itself: larger ones are stacked projections."""
 
-    def __init__(self, parameters, lr: float, block: int, momentum: float = 0.95):
-        super().__init__(parameters, {"lr": lr, "block": block, "momentum": momentum})
+    def __init__(self, parameters, lr: float, block: int, momentum: float = 0.95, decay: float = 0.0):
+        super().__init__(parameters, {"lr": lr, "block": block, "momentum": momentum, "decay": decay})
 
     @torch.no_grad()
     def step(self, closure=None) -> None:
@@ -45,6 +46,8 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_add_(buffers, gradients, alpha=1 - momentum)
             updates = torch._foreach_mul(buffers, momentum)  # Nesterov's look ahead
             torch._foreach_add_(updates, gradients, alpha=1 - momentum)
+            if group["decay"]:
+                torch._foreach_mul_(parameters, 1 - group["lr"] * group["decay"])
             by_shape: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = {}
             for p, update in zip(parameters, updates):
                 parts = blocks_of(update, group["block"])

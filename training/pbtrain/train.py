@@ -121,7 +121,7 @@ class Trainer:
                                       weight_decay=1e-4, betas=(0.9, 0.99), foreach=True)]
         return [torch.optim.AdamW([{"params": others, "scale": args.others_rate}], lr=args.lr, weight_decay=1e-4,
                                   betas=(0.9, 0.99), foreach=True),
-                Muon([{"params": hidden, "scale": 1.0}], args.lr, self.model.arch.hidden_channels)]
+                Muon([{"params": hidden, "scale": 1.0}], args.lr, self.model.arch.hidden_channels, decay=args.decay)]
 
     @property
     def gpu(self) -> bool:
@@ -309,7 +309,7 @@ class Trainer:
             **({"init": file_hash(self.args.init)} if self.args.init else {}),
             "loss": asdict(self.loss), "engine": self.args.engine, "device": self.args.device,
             "processes": self.args.processes, "optimizer": self.args.optimizer, "rate": self.args.lr,
-            "others_rate": self.args.others_rate,
+            "others_rate": self.args.others_rate, "decay": self.args.decay,
             "torch": torch.__version__,
         }
         base = {"mm": "amber-ff14sb", "nb": "amber-ff14sb", "gfn2": "GFN2-xTB", None: None}[BASES[self.args.target]]
@@ -342,6 +342,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--optimizer", choices=("adamw", "muon"), default="muon")
     parser.add_argument("--others-rate", type=float, default=0.33, metavar="FACTOR",
                         help="with muon: learning rate of what is no hidden matrix, over --lr")
+    parser.add_argument("--decay", type=float, default=0.0, help="with muon: of hidden matrices, times the rate, a step")
     parser.add_argument("--lr", type=float, default=5e-3, help="peak of the learning rate; adamw wants 1e-3 to 3e-3")
     parser.add_argument("--force-huber", type=float, default=Loss.force_huber, metavar="KCAL/MOL/A")
     parser.add_argument("--energy-weight", type=float, default=Loss.energy_weight)
