@@ -147,6 +147,9 @@ class DataSet:
         if base and f"e_{base}" not in group:
             self.without_base += len(group["e_qm"])
             return
+        selected = self.selection.keep(group)
+        if not selected.any():
+            return
         numbers, charge, positions = group["numbers"][:], int(group.attrs["charge"]), group["positions"][:]
         lift = teacher(numbers, charge, positions) if teacher else (0.0, np.float32(0))
 
@@ -162,7 +165,7 @@ class DataSet:
         frames = Frames(name, str(group.attrs["kind"]), numbers, charge, positions, energy, forces, *mm,
                         group["perturbed"][:], *((*labels("E_QM"), *gfn2) if self.totals else ()))
         # the same frames whatever the target, if ff14SB has parameters for them
-        selected, keep = self.selection.keep(group), abs(mm[1] if "e_mm" in group else forces).max((1, 2)) < OUTLIER_FORCE
+        keep = abs(mm[1] if "e_mm" in group else forces).max((1, 2)) < OUTLIER_FORCE
         self.outliers += int((selected & ~keep).sum())
         frames = frames.take(selected & keep)
         known = self.molecules.get(frames.name)

@@ -1,7 +1,7 @@
 """Compare settings of the network, the data and the training: one run after the other, then a table and learning curves.
 
     PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.experiments training/experiments.toml \\
-        training/runs/experiments [--only baseline Muon] [--threads 1]
+        training/runs/experiments [--only baseline AdamW] [--threads 1]
 
 Every run is a folder with its model, its log and its errors; runs that are done are skipped, interrupted ones go on, and
 `--threads 1` lets another process of the same command work beside. All runs use the shards there were at the first start.

@@ -12,12 +12,14 @@ charges [F, N] (e), dipole [F, 3] (e angstrom), temperature, perturbed, trajecto
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import resource
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from .plan import PLANS, make_plan, plan_hash
@@ -27,8 +29,33 @@ MAX_FORCE = 600.0  # kcal/mol/angstrom; a frame with a larger reference force is
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_STACKSIZE": "1G", "OPENMM_CPU_THREADS": "1",
                "MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(2**31)}
 SINGLE = ("positions", "f_qm", "f_mm", "f_nb", "charges", "dipole")  # stored in single precision
-ARRAYS = ("positions", "e_qm", "f_qm", "charges", "dipole", "e_mm", "f_mm", "e_nb", "f_nb", "temperature", "perturbed",
-          "trajectory")
+LABELS = ("positions", "e_qm", "f_qm", "charges", "dipole", "e_mm", "f_mm", "e_nb", "f_nb")
+ARRAYS = (*LABELS, "temperature", "perturbed", "trajectory")
+
+
+def label_frame(x, qm, mm, dropped: Counter) -> tuple | None:
+    """Values of LABELS at positions [N, 3]; None, and a count of why, where there is no usable label."""
+    from .label import LabelError
+
+    try:
+        ref = qm.label(x)
+    except LabelError:
+        dropped["scf"] += 1
+        return None
+    e_mm, f_mm, e_nb, f_nb = mm(x)
+    if max(abs(ref.forces).max(), abs(f_mm).max()) > MAX_FORCE:
+        dropped["force"] += 1
+        return None
+    return x, ref.energy, ref.forces, ref.charges, ref.dipole, e_mm, f_mm, e_nb, f_nb
+
+
+def pack(molecule, names: tuple[str, ...], rows: list[tuple]) -> dict:
+    """What a shard stores of a molecule: its frames' arrays by name, its numbers, charge and name."""
+    import numpy as np
+
+    arrays = {name: np.array(column) for name, column in zip(names, zip(*rows))}
+    arrays |= {name: arrays[name].astype(np.float32) for name in SINGLE if name in arrays}
+    return arrays | {"numbers": molecule.numbers.astype(np.uint8), "charge": molecule.charge, "name": molecule.name}
 
 
 def label_spec(spec, perturbed_share: float, distortions) -> tuple[dict, Counter]:
@@ -36,7 +63,7 @@ def label_spec(spec, perturbed_share: float, distortions) -> tuple[dict, Counter
     import numpy as np
 
     from .distort import perturb
-    from .label import Ff14sb, Gfn2, LabelError
+    from .label import Ff14sb, Gfn2
     from .molecules import build_topology
     from .sample import Sampler, SamplingError
 
@@ -53,50 +80,57 @@ def label_spec(spec, perturbed_share: float, distortions) -> tuple[dict, Counter
                 perturbed = rng.random() < perturbed_share
                 if perturbed:
                     x = perturb(x, molecule.topology, rng, distortions)
-                try:
-                    ref = qm.label(x)
-                except LabelError:
-                    dropped["scf"] += 1
-                    continue
-                e_mm, f_mm, e_nb, f_nb = mm(x)
-                if abs(ref.forces).max() > MAX_FORCE or abs(f_mm).max() > MAX_FORCE:
-                    dropped["force"] += 1
-                    continue
-                rows.append((x, ref.energy, ref.forces, ref.charges, ref.dipole, e_mm, f_mm, e_nb, f_nb, temperature,
-                             perturbed, trajectory))
+                if labels := label_frame(x, qm, mm, dropped):
+                    rows.append((*labels, temperature, perturbed, trajectory))
         except (SamplingError, ValueError) as error:
             dropped["sampling"] += 1
             print(f"dropped: {error}", flush=True)
     qm.close()
-    arrays = {name: np.array(column) for name, column in zip(ARRAYS, zip(*rows))}
-    arrays |= {name: arrays[name].astype(np.float32) for name in SINGLE if name in arrays}
-    arrays["numbers"] = molecule.numbers.astype(np.uint8)
-    return arrays | {"charge": molecule.charge, "name": molecule.name}, dropped
+    return pack(molecule, ARRAYS, rows), dropped
 
 
-def write_shard(path: Path, specs, provenance: dict, distortions) -> Counter:
-    """Label `specs` into `path`; returns the counts (frames, by kind too, and dropped)."""
+def write_shard(path: Path, specs, label: Callable[..., tuple[dict, Counter]], provenance: dict) -> Counter:
+    """Write what `label` gives for each spec (arrays as `pack` makes them, counts) into `path`, which appears when
+    complete; returns the counts (frames, by kind too, and what `label` counted)."""
     import h5py
 
     temporary = path.with_suffix(f".tmp{os.getpid()}")
     counts: Counter = Counter()
-    with h5py.File(temporary, "w") as file:
-        for k, spec in enumerate(specs):
-            arrays, dropped = label_spec(spec, provenance["perturbed_share"], distortions)
-            counts.update(dropped)
-            if "positions" not in arrays:
-                continue
-            counts["frames"] += len(arrays["positions"])
-            counts[spec.kind] += len(arrays["positions"])
-            group = file.create_group(f"{k:02d}")
-            group.attrs.update({"kind": spec.kind, "split": spec.split, "seed": spec.seed, "name": arrays.pop("name"),
-                                "charge": arrays.pop("charge"), "permittivity": spec.permittivity,
-                                "start": spec.start, "contact": spec.contact})
-            for name, array in arrays.items():
-                group.create_dataset(name, data=array)
-        file.attrs.update(provenance | {f"count_{k}": v for k, v in counts.items()})
-    temporary.rename(path)
+    try:
+        with h5py.File(temporary, "w") as file:
+            for k, spec in enumerate(specs):
+                arrays, found = label(spec)
+                counts.update(found)
+                if "positions" not in arrays:
+                    continue
+                counts["frames"] += len(arrays["positions"])
+                counts[spec.kind] += len(arrays["positions"])
+                group = file.create_group(f"{k:02d}")
+                group.attrs.update({"kind": spec.kind, "split": spec.split, "seed": spec.seed, "name": arrays.pop("name"),
+                                    "charge": arrays.pop("charge"), "permittivity": spec.permittivity,
+                                    "start": spec.start, "contact": spec.contact})
+                for name, array in arrays.items():
+                    group.create_dataset(name, data=array)
+            file.attrs.update(provenance | {f"count_{k}": v for k, v in counts.items()})
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return counts
+
+
+def label_provenance() -> dict[str, str]:
+    """Attributes of a shard that say how its labels were made."""
+    import numpy
+    import openmm
+
+    from .label import libxtb_version
+    from .molecules import FORCE_FIELD
+    return {
+        "reference_method": "GFN2-xTB, vacuum, closed shell, libxtb's default accuracy, electronic temperature 300 K",
+        "libxtb": libxtb_version(), "base_force_field": f"OpenMM {FORCE_FIELD}, vacuum, no cutoff",
+        "openmm": openmm.Platform.getOpenMMVersion(), "numpy": numpy.__version__,
+        "units": "angstrom, kcal/mol, kcal/mol/angstrom, e",
+    }
 
 
 def check_folder(args: argparse.Namespace, module) -> None:
@@ -124,20 +158,12 @@ def selected_shards(count: int, text: str) -> list[int]:
 
 def work(args: argparse.Namespace) -> None:
     """One worker: every `workers`-th shard of the plan that is not there yet."""
-    import numpy
-    import openmm
-
-    from .label import libxtb_version
-    from .molecules import FORCE_FIELD
     module, plan = PLANS[args.plan], make_plan(args.seed, args.scale, args.plan)
-    provenance = {
+    provenance = label_provenance() | {
         "plan": args.plan, "plan_hash": plan_hash(plan), "seed": args.seed, "scale": args.scale,
-        "reference_method": "GFN2-xTB, vacuum, closed shell, libxtb's default accuracy, electronic temperature 300 K",
-        "libxtb": libxtb_version(), "base_force_field": f"OpenMM {FORCE_FIELD}, vacuum, no cutoff",
-        "openmm": openmm.Platform.getOpenMMVersion(), "numpy": numpy.__version__,
-        "units": "angstrom, kcal/mol, kcal/mol/angstrom, e", "perturbed_share": args.perturbed,
-        "distortions": module.DISTORTIONS, "specs_per_shard": args.specs_per_shard,
+        "perturbed_share": args.perturbed, "distortions": module.DISTORTIONS, "specs_per_shard": args.specs_per_shard,
     }
+    label = functools.partial(label_spec, perturbed_share=args.perturbed, distortions=module.DISTORTIONS)
     size = args.specs_per_shard
     shards = range(0, len(plan), size)
     started, total = time.time(), Counter()
@@ -146,7 +172,7 @@ def work(args: argparse.Namespace) -> None:
         if number % args.workers != args.worker or path.exists():
             continue
         first = shards[number]
-        total.update(write_shard(path, plan[first:first + size], provenance, module.DISTORTIONS))
+        total.update(write_shard(path, plan[first:first + size], label, provenance))
         rate = total["frames"] / (time.time() - started)
         print(f"worker {args.worker}: shard {number + 1}/{len(shards)}  {dict(total)}  {rate:.1f} frames/s", flush=True)
 

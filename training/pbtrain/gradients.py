@@ -12,9 +12,7 @@ beforehand, the pass that gives energies and forces gives the difference's one e
 """
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +21,7 @@ from torch import Tensor
 
 from .dataset import Batch
 from .graph import find_edges, graph_of
-from .modelfile import save_model
+from .modelfile import core_trainer
 from .visnet import ViSNet
 
 KJ = 4.184  # kJ/mol in a kcal/mol
@@ -107,10 +105,7 @@ class CoreGradients:
         import pluginbridge
 
         self.loss, self._core = loss, pluginbridge
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "start.safetensors"
-            save_model(path, model, "training", {})
-            self.trainer = pluginbridge.Trainer(path, threads=threads, doublePrecision=double)
+        self.trainer = core_trainer(model, threads, double)
         self.weights = torch.from_numpy(self.trainer.weights)
         self.gradient = torch.zeros_like(self.weights)
         for name, parameter in model.named_parameters():

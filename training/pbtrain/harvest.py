@@ -17,6 +17,7 @@ where it stopped.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 from collections import Counter
@@ -28,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from . import plan_first, plan_wide
-from .generate import ENVIRONMENT, MAX_FORCE, SINGLE
+from .generate import ARRAYS, ENVIRONMENT, LABELS, label_frame, label_provenance, pack, write_shard
 from .holdout import contains_any
 from .modelfile import file_hash
 from .relaunch import relaunch
@@ -42,8 +43,8 @@ SPECS_PER_SHARD = 10
 SHARD = "shard_harvest_{:05d}.h5"
 ROUND = ("seed", "specs", "kinds", "spread", "model")  # what all shards of a folder share
 KJ_NM = 41.84  # kJ/mol/nm in a kcal/mol/angstrom
-ARRAYS = ("positions", "e_qm", "f_qm", "charges", "dipole", "e_mm", "f_mm", "e_nb", "f_nb", "temperature", "perturbed",
-          "trajectory", "chosen", "random", "spread", "error")
+COLUMNS = (*ARRAYS, "chosen", "random", "spread", "error")
+F_QM, F_MM = LABELS.index("f_qm"), LABELS.index("f_mm")
 
 
 def harvest_specs(seed: int, count: int, kinds: list[str]) -> list[Spec]:
@@ -126,7 +127,7 @@ class Explorer:
 
 def harvest(spec: Spec, ensemble: Path, threshold: float) -> tuple[dict, Counter]:
     """Labelled frames of one spec, arrays by name, and counts."""
-    from .label import Ff14sb, Gfn2, LabelError
+    from .label import Ff14sb, Gfn2
     from .sample import SamplingError
 
     explorer, counts, rows = Explorer(spec, ensemble), Counter(), []
@@ -148,49 +149,12 @@ def harvest(spec: Spec, ensemble: Path, threshold: float) -> tuple[dict, Counter
                       candidates=sum(look.spread > threshold for look in looks))
         random = int(explorer.rng.integers(len(looks)))
         for k in sorted({*chosen, random}):
-            look = looks[k]
-            try:
-                ref = qm.label(look.positions)
-            except LabelError:
-                counts["scf"] += 1
-                continue
-            e_mm, f_mm, e_nb, f_nb = mm(look.positions)
-            if max(abs(ref.forces).max(), abs(f_mm).max()) > MAX_FORCE:
-                counts["force"] += 1
-                continue
-            error = float(abs(look.forces - (ref.forces - f_mm)).mean())
-            rows.append((look.positions, ref.energy, ref.forces, ref.charges, ref.dipole, e_mm, f_mm, e_nb, f_nb, temperature,
-                         False, trajectory, k in chosen, k == random, look.spread, error))
+            if labels := label_frame(looks[k].positions, qm, mm, counts):
+                error = float(abs(looks[k].forces - (labels[F_QM] - labels[F_MM])).mean())
+                rows.append((*labels, temperature, False, trajectory, k in chosen, k == random, looks[k].spread, error))
+                counts["chosen"] += k in chosen
     qm.close()
-    arrays = {name: np.array(column) for name, column in zip(ARRAYS, zip(*rows))}
-    arrays |= {name: arrays[name].astype(np.float32) for name in SINGLE if name in arrays}
-    counts.update(frames=len(rows), chosen=int(sum(row[12] for row in rows)))
-    return arrays | {"numbers": molecule.numbers.astype(np.uint8), "charge": molecule.charge, "name": molecule.name}, counts
-
-
-def write_shard(path: Path, specs: list[Spec], ensemble: Path, threshold: float, provenance: dict) -> None:
-    """Harvest some specs into a shard, which appears when complete."""
-    import h5py
-
-    temporary, counts = path.with_suffix(f".tmp{os.getpid()}"), Counter()
-    try:
-        with h5py.File(temporary, "w") as file:
-            for k, spec in enumerate(specs):
-                arrays, found = harvest(spec, ensemble, threshold)
-                counts.update(found)
-                if "positions" not in arrays:
-                    continue
-                counts[spec.kind] += len(arrays["positions"])
-                group = file.create_group(f"{k:02d}")
-                group.attrs.update({"kind": spec.kind, "split": "train", "seed": spec.seed, "name": arrays.pop("name"),
-                                    "charge": arrays.pop("charge"), "permittivity": spec.permittivity,
-                                    "start": spec.start, "contact": spec.contact})
-                for name, array in arrays.items():
-                    group.create_dataset(name, data=array)
-            file.attrs.update(provenance | {f"count_{k}": v for k, v in counts.items()})
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return pack(molecule, COLUMNS, rows), counts
 
 
 def check_folder(folder: Path, provenance: dict) -> None:
@@ -241,28 +205,23 @@ def main() -> None:
     if min(args.specs, args.workers) < 1 or args.spread <= 0:
         parser.error("--specs and --workers are at least 1, --spread is above 0")
     relaunch("pbtrain.harvest", ENVIRONMENT, unlimited_stack=True)  # libxtb needs the stack
-    import openmm
     import pluginbridge
     from tqdm import tqdm
 
-    from .label import libxtb_version
-    from .molecules import FORCE_FIELD
     method = pluginbridge.Model(args.ensemble).referenceMethod
     if method != "GFN2-xTB":
         parser.error(f"{args.ensemble} stands for {method}; labels are made with GFN2-xTB")
     args.output.mkdir(parents=True, exist_ok=True)
-    provenance = {
-        "plan": "harvest", "seed": args.seed, "specs": args.specs, "kinds": " ".join(args.kinds), "spread": args.spread,
-        "model": file_hash(args.ensemble), "libxtb": libxtb_version(), "openmm": openmm.Platform.getOpenMMVersion(),
-        "base_force_field": f"OpenMM {FORCE_FIELD}, vacuum, no cutoff", "units": "angstrom, kcal/mol, kcal/mol/angstrom, e",
-        "reference_method": "GFN2-xTB, vacuum, closed shell, libxtb's default accuracy, electronic temperature 300 K"}
+    provenance = label_provenance() | {"plan": "harvest", "seed": args.seed, "specs": args.specs, "spread": args.spread,
+                                       "kinds": " ".join(args.kinds), "model": file_hash(args.ensemble)}
     check_folder(args.output, provenance)
     specs = harvest_specs(args.seed, args.specs, args.kinds)
     shards = {args.output / SHARD.format(k): specs[first:first + SPECS_PER_SHARD]
               for k, first in enumerate(range(0, len(specs), SPECS_PER_SHARD))}
+    label = functools.partial(harvest, ensemble=args.ensemble, threshold=args.spread)
     failed = []
     with ProcessPoolExecutor(args.workers, get_context("spawn")) as pool:
-        tasks = {pool.submit(write_shard, path, part, args.ensemble, args.spread, provenance): path
+        tasks = {pool.submit(write_shard, path, part, label, provenance): path
                  for path, part in shards.items() if not path.exists()}
         for task in tqdm(as_completed(tasks), total=len(tasks), unit="shard", desc="harvest"):
             if error := task.exception():

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import struct
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,16 @@ def load_model(path: str | os.PathLike) -> tuple[ViSNet, dict]:
     reference = header["reference_energies"]
     model.set_reference({int(z): e for z, e in reference["elements"].items()}, reference["charge"])
     return model, header
+
+
+def core_trainer(model: ViSNet, threads: int = 1, double: bool = False):
+    """A pluginbridge.Trainer with the weights of now, whatever the network is for: the core's energies and gradients."""
+    import pluginbridge
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save_model(path, model, "training", {})
+        return pluginbridge.Trainer(path, threads=threads, doublePrecision=double)
 
 
 def file_hash(path: str | os.PathLike) -> str:

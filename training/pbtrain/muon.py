@@ -78,3 +78,15 @@ def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Para
         matrix = p.dim() == 2 and min(p.shape) >= 16 and not inputs
         (hidden if matrix else others).append(p)
     return hidden, others
+
+
+def make_optimizers(model, kind: str, lr: float, others_rate: float = 1.0, decay: float = 0.0) -> list[torch.optim.Optimizer]:
+    """"adamw" for all, or "muon" with AdamW for what is no hidden matrix; groups have their rate over `lr` as "scale"."""
+    def adamw(parameters, scale: float) -> torch.optim.Optimizer:
+        return torch.optim.AdamW([{"params": parameters, "scale": scale}], lr=lr * scale, weight_decay=1e-4,
+                                 betas=(0.9, 0.99), foreach=True)
+    if kind == "adamw":
+        return [adamw(list(model.parameters()), 1.0)]
+    hidden, others = split_parameters(model)
+    return [adamw(others, others_rate),
+            Muon([{"params": hidden, "scale": 1.0}], lr, model.arch.hidden_channels, decay=decay)]

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from .dataset import Frames, make_batch
 from .edge_ops import enable_kernels
 from .gradients import CoreGradients, Loss, TorchGradients
-from .muon import Muon, split_parameters
+from .muon import make_optimizers
 from .plan_wide import make_plan
 from .train import ELEMENTS
 from .visnet import Architecture, ViSNet
@@ -62,9 +62,7 @@ def measure(architecture: Architecture, threads: int, rounds: int, batches: list
         torch.manual_seed(1)
         model = ViSNet(ELEMENTS, architecture)
         gradients = CoreGradients(model, Loss(), threads) if name == CORE else TorchGradients(model, Loss())
-        hidden, others = split_parameters(model)
-        routes[name] = gradients, (Muon(hidden, 1e-4, architecture.hidden_channels),
-                                   torch.optim.AdamW(others, lr=1e-4, foreach=True))
+        routes[name] = gradients, make_optimizers(model, "muon", 1e-4)
     rates: dict[str, list[float]] = {name: [] for name in routes}
     for k in tqdm(range(rounds + 1), desc="rounds"):
         for name, (gradients, optimizers) in routes.items():

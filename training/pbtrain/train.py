@@ -37,7 +37,7 @@ from .dataset import BASES, Batch, DataSet, Selection, epoch_chunks, fit_referen
 from .edge_ops import enable_kernels
 from .gradients import CoreGradients, Loss, TorchGradients, errors, predict
 from .modelfile import file_hash, load_model, save_model
-from .muon import Muon, split_parameters
+from .muon import make_optimizers
 from .relaunch import relaunch
 from .teacher import Teacher
 from .trainlog import Log
@@ -78,7 +78,7 @@ class Trainer:
         torch.manual_seed(args.seed)
         self.model, self.reference = self.first_model()
         self.ema = copy.deepcopy(self.model)
-        self.optimizers = self.make_optimizers()
+        self.optimizers = make_optimizers(self.model, args.optimizer, args.lr, args.others_rate, args.decay)
         self.step = self.epoch = self.position = self.frames = 0
         self.elapsed = 0.0
         for model in (self.model, self.ema):
@@ -112,16 +112,6 @@ class Trainer:
             torch.nn.init.zeros_(last.bias)
             model.energy_scale = ENERGY_SCALE[args.target]
         return model.to(args.device), reference
-
-    def make_optimizers(self) -> list[torch.optim.Optimizer]:
-        """AdamW, or Muon with AdamW for what is not a hidden matrix; groups have their rate over --lr as "scale"."""
-        args, (hidden, others) = self.args, split_parameters(self.model)
-        if args.optimizer == "adamw":
-            return [torch.optim.AdamW([{"params": list(self.model.parameters()), "scale": 1.0}], lr=args.lr,
-                                      weight_decay=1e-4, betas=(0.9, 0.99), foreach=True)]
-        return [torch.optim.AdamW([{"params": others, "scale": args.others_rate}], lr=args.lr, weight_decay=1e-4,
-                                  betas=(0.9, 0.99), foreach=True),
-                Muon([{"params": hidden, "scale": 1.0}], args.lr, self.model.arch.hidden_channels, decay=args.decay)]
 
     @property
     def gpu(self) -> bool:
