@@ -144,3 +144,19 @@ def test_options_that_make_no_sense_are_named(tmp_path, capsys, options, message
     with pytest.raises(SystemExit):
         train.parse([str(tmp_path), str(tmp_path), *options])
     assert message in capsys.readouterr().err
+
+
+def test_patience_ends_a_run_with_the_best_weights(data, tmp_path):
+    """Errors 3, 2, 2.5, 2 in turn: the fourth is the second in a row that is not better."""
+    begun = trainer(data, tmp_path, "--channels", 16, "--layers", 2, "--heads", 4, "--lr", 0.01, "--visits", 10**6,
+                    "--test-every", 0, "--patience", 2, "--molecules-per-batch", 2, "--export", tmp_path / "run" / "m.safetensors")
+    (tmp_path / "run").mkdir()
+    found, seen = iter([3.0, 2.0, 2.5, 2.0, 9.0]), []
+
+    def evaluate():
+        seen.append([p.clone() for p in begun.ema.parameters()])
+        return next(found), 0.0
+    begun.evaluate = evaluate
+    begun.run()
+    best, (model, _) = seen[1], load_model(tmp_path / "run" / "m.safetensors")
+    assert begun.step == 5 and all(map(torch.equal, best, model.parameters()))

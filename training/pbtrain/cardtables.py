@@ -29,7 +29,8 @@ def facts(path_name: str, digest: str, header: dict) -> str:
         ("file", f"`{path_name}`, SHA-256 `{digest}`"),
         ("network", f"ViSNet, l_max {arch['l_max']}, {arch['num_layers']} layers, {arch['hidden_channels']} channels, "
                     f"{arch['num_heads']} heads, {arch['num_rbf']} radial functions, {arch['cutoff']} Å, "
-                    + (f"polynomial envelope of exponent {envelope}" if envelope else "cosine envelope")),
+                    + (f"polynomial envelope of exponent {envelope}" if envelope else "cosine envelope")
+                    + (f", vector features normed (floor {arch['vector_norm']})" if arch.get("vector_norm") else "")),
         ("elements", ", ".join(ELEMENTS.get(z, str(z)) for z in header["elements"])),
         ("target", f"{header['target'].replace('-', '−')}, {header['units']['energy']}{base}"),
         ("reference", f"{header['reference_method']}, closed shell, vacuum"

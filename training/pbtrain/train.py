@@ -7,7 +7,7 @@ Gradients come from PluginBridge's core, with threads (--engine core, the defaul
 one process per core that average through gloo (--engine torch): see gradients.py.  The learning rate
 follows the used share of the budget (kept across --resume): of --minutes, so that a run ends on time however
 busy the machine is, or of --visits, to compare runs at equal numbers of frames seen.  Shards that appear
-while it runs are used from the next epoch on.
+while it runs are used from the next epoch on.  --patience ends a run early, with the best weights it had.
 """
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import copy
 import json
 import math
 import os
-import shlex
 import socket
 import sys
 import time
@@ -32,8 +31,7 @@ import numpy as np
 import torch
 import torch.distributed as distributed
 
-from .cardtables import KINDS
-from .dataset import BASES, Batch, DataSet, Selection, epoch_chunks, fit_reference, make_batch
+from .dataset import BASES, Batch, DataSet, epoch_chunks, fit_reference, make_batch
 from .edge_ops import enable_kernels
 from .gradients import CoreGradients, Loss, TorchGradients, errors, predict
 from .modelfile import file_hash, load_model, save_model
@@ -41,6 +39,7 @@ from .muon import make_optimizers
 from .relaunch import relaunch
 from .teacher import Teacher
 from .trainlog import Log
+from .trainoptions import parse
 from .visnet import Architecture, ViSNet
 
 ELEMENTS = [1, 6, 7, 8, 16]
@@ -49,7 +48,6 @@ ENERGY_SCALE = {"E_QM - E_MM": 4.0, "E_QM - E_nb": 4.0, "E_QM": 9.0, "E_QM - E_G
 EMA_DECAY = 0.999
 # glibc gives freed arrays back to the system after every step otherwise: half of the time
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(16 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
-SHAPE = ("channels", "layers", "heads", "rbf", "cutoff", "envelope_exponent")  # options that --init takes the place of
 CPU_FLAGS = Path("/proc/cpuinfo")
 
 
@@ -58,6 +56,22 @@ def learning_rate(progress: float, peak: float) -> float:
     if progress < 0.015:
         return peak * max(progress / 0.015, 0.02)
     return peak * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.015) / 0.985))))
+
+
+class Patience:
+    """Early stopping: ends a run once `tests` tests in a row have not been better than the best one; 0: never."""
+
+    def __init__(self, tests: int):
+        self.tests, self.since, self.best = tests, 0, math.inf
+        self.weights: dict | None = None  # of the best test
+
+    def ended(self, error: float, model: ViSNet) -> bool:
+        """Takes a test's error; true if that was the last one."""
+        if self.tests and error < self.best:
+            self.best, self.since, self.weights = error, 0, copy.deepcopy(model.state_dict())
+        else:
+            self.since += 1
+        return 0 < self.tests <= self.since
 
 
 class Trainer:
@@ -81,6 +95,7 @@ class Trainer:
         self.optimizers = make_optimizers(self.model, args.optimizer, args.lr, args.others_rate, args.decay)
         self.step = self.epoch = self.position = self.frames = 0
         self.elapsed = 0.0
+        self.patience = Patience(args.patience)
         for model in (self.model, self.ema):
             model.set_reference(*self.reference)
         self.loss = Loss(args.force_huber, args.energy_weight, args.absolute_weight)
@@ -97,7 +112,7 @@ class Trainer:
         reference = fit_reference(list(self.train.molecules.values()), ELEMENTS)
         if args.init is None:
             arch = Architecture(args.channels, args.layers, args.heads, args.rbf, cutoff=args.cutoff,
-                                envelope_exponent=args.envelope_exponent)
+                                envelope_exponent=args.envelope_exponent, vector_norm=args.vector_norm)
             return ViSNet(ELEMENTS, arch, ENERGY_SCALE[args.target]).to(args.device), reference
         model, header = load_model(args.init)
         if model.elements != ELEMENTS:
@@ -131,7 +146,7 @@ class Trainer:
         """Checkpoint: everything that decides the next step."""
         state = {"model": self.model.state_dict(), "ema": self.ema.state_dict(),
                  "optimizers": [o.state_dict() for o in self.optimizers], "reference": self.reference,
-                 "direction": getattr(self.gradients, "direction", None),
+                 "direction": getattr(self.gradients, "direction", None), "patience": vars(self.patience),
                  **{k: getattr(self, k) for k in ("step", "epoch", "position", "frames", "elapsed")}}
         temporary = self.checkpoint.with_suffix(".tmp")
         torch.save(state, temporary)
@@ -151,6 +166,7 @@ class Trainer:
                 group["scale"] = scale
         if state["direction"] is not None:
             self.gradients.direction = state["direction"]
+        vars(self.patience).update(state["patience"] | {"tests": self.args.patience})
         self.reference = state["reference"]
         for k in ("step", "epoch", "position", "frames", "elapsed"):
             setattr(self, k, state[k])
@@ -215,7 +231,7 @@ class Trainer:
         budget = args.visits or args.minutes * 60.0
         log = Log(args.run, resume=args.resume) if self.rank == 0 else None
         clock = last_save = last_export = last_test = time.time()
-        norm = float("nan")
+        norm, stop = float("nan"), False
         if self.rank == 0:
             from tqdm import tqdm
             bar = tqdm(total=round(budget), initial=round(self.spent()), unit="frames" if args.visits else "s",
@@ -224,9 +240,10 @@ class Trainer:
             loss, force_mae, energy_mae = self.gradients(batch)
             now = time.time()
             mine = self.elapsed + (now - clock)
-            elapsed, loss, force_mae, energy_mae, frames = self.average(
-                [mine, loss, force_mae, energy_mae, float(len(batch.energy))])
+            elapsed, loss, force_mae, energy_mae, frames, stopped = self.average(
+                [mine, loss, force_mae, energy_mae, float(len(batch.energy)), float(stop)])
             progress = self.spent(elapsed) / budget
+            last = progress >= 1 or stopped > 0
             for optimizer in self.optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(progress, args.lr) * group["scale"]
@@ -247,18 +264,22 @@ class Trainer:
                 bar.set_postfix(frames_s=f"{log.rate(self.frames, elapsed):.0f}", force=f"{force_mae:.2f}",
                                 energy=f"{energy_mae:.2f}", epoch=self.epoch, grad=f"{norm:.1f}", refresh=False)
                 log.add(loss, force_mae, energy_mae)
-                if now - last_test > args.test_every or progress >= 1:
+                if now - last_test > args.test_every or last:
                     last_test = now
                     self.test.add_new()
-                    log.write(self.elapsed, self.step, self.epoch, self.frames, learning_rate(progress, args.lr),
-                              self.evaluate())
-                if now - last_save > 120 or progress >= 1:
+                    found = self.evaluate()
+                    log.write(self.elapsed, self.step, self.epoch, self.frames, learning_rate(progress, args.lr), found)
+                    stop = self.patience.ended(found[0], self.ema)  # the other ranks hear of it with the next averages
+                if stopped:
+                    print(f"\nno better test error in {args.patience} tests: ended with the weights of the best", flush=True)
+                    self.ema.load_state_dict(self.patience.weights)
+                if now - last_save > 120 or last:
                     last_save = now
                     self.save()
-                if args.export and (now - last_export > args.export_every * 60 or progress >= 1):
+                if args.export and (now - last_export > args.export_every * 60 or last):
                     last_export = now
                     self.export()
-            if progress >= 1:
+            if last:
                 break
         if self.rank == 0:
             bar.close()
@@ -307,58 +328,6 @@ class Trainer:
         print(f"\nexported {self.args.export} {file_hash(self.args.export)}", flush=True)
 
 
-def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("data", type=Path, nargs="+", help="folders of shards")
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--shards", type=float, default=1.0, metavar="SHARE", help="train on a part of every folder")
-    parser.add_argument("--kinds", nargs="*", default=[], choices=KINDS, help="train on these kinds of molecules only")
-    parser.add_argument("--distorted", type=float, default=1.0, metavar="SHARE", help="of the distorted frames to keep")
-    parser.add_argument("--minutes", type=float, default=90.0, help="wall-clock budget, over all resumes")
-    parser.add_argument("--visits", type=int, help="budget in frames visited, instead of --minutes")
-    parser.add_argument("--init", type=Path, metavar="MODEL", help="begin with this network instead of a new one; where its\n"
-                        "target is another one, with its features and an output of zero")
-    parser.add_argument("--teacher", type=Path, metavar="MODEL",
-                        help="a network of E_QM - E_GFN2: labels of GFN2-xTB are lifted to its level by adding its energy")
-    parser.add_argument("--engine", choices=("core", "torch"), default="core")
-    parser.add_argument("--device", default="cpu", help="cuda: PyTorch on a GPU, with --engine torch")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="threads of the core, or processes")
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--export", type=Path)
-    parser.add_argument("--export-every", type=float, default=10.0, metavar="MINUTES")
-    parser.add_argument("--test-every", type=float, default=120.0, metavar="SECONDS")
-    parser.add_argument("--name", default="visnet-gfn2")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--optimizer", choices=("adamw", "muon"), default="muon")
-    parser.add_argument("--others-rate", type=float, default=0.33, metavar="FACTOR",
-                        help="with muon: learning rate of what is no hidden matrix, over --lr")
-    parser.add_argument("--decay", type=float, default=0.0, help="with muon: of hidden matrices, times the rate, a step")
-    parser.add_argument("--lr", type=float, default=5e-3, help="peak of the learning rate; adamw wants 1e-3 to 3e-3")
-    parser.add_argument("--force-huber", type=float, default=Loss.force_huber, metavar="KCAL/MOL/A")
-    parser.add_argument("--energy-weight", type=float, default=Loss.energy_weight)
-    parser.add_argument("--absolute-weight", type=float, default=Loss.absolute_weight)
-    parser.add_argument("--target", choices=BASES, default="E_QM - E_MM")
-    parser.add_argument("--clip", type=float, default=5.0)
-    parser.add_argument("--molecules-per-batch", type=int, default=4)
-    parser.add_argument("--frames-per-molecule", type=int, default=2)
-    for name, default in (("channels", 64), ("layers", 3), ("heads", 8), ("rbf", 32)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--cutoff", type=float, default=5.0)
-    parser.add_argument("--envelope-exponent", type=int, default=Architecture.envelope_exponent)
-    args = parser.parse_args(argv)
-    if args.device != "cpu" and args.engine != "torch":
-        parser.error(f"--device {args.device} needs --engine torch: the core computes on CPUs")
-    try:
-        args.selection = Selection(args.shards, tuple(args.kinds), args.distorted)
-    except ValueError as error:
-        parser.error(str(error))
-    shape = [f"--{name.replace('_', '-')}" for name in SHAPE if getattr(args, name) != parser.get_default(name)]
-    if args.init and shape:
-        parser.error(f"{', '.join(shape)}: with --init the network's shape is that of {args.init}")
-    args.command = shlex.join(["pbtrain.train", *(sys.argv[1:] if argv is None else argv)])
-    return args
-
-
 def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
     """One training process."""
     torch.set_num_threads(1)
@@ -382,7 +351,7 @@ def environment() -> dict[str, str]:
 
 def main() -> None:
     relaunch("pbtrain.train", environment())
-    args = parse()
+    args = parse(description=__doc__)
     args.run.mkdir(parents=True, exist_ok=True)
     (args.run / "settings.json").write_text(json.dumps(vars(args), indent=2, default=lambda x: str(x)))
     if args.processes == 1 or args.engine == "core" or args.device != "cpu":

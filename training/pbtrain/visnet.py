@@ -35,6 +35,7 @@ class Architecture:
     cutoff: float = 5.0
     envelope_exponent: int = 4  # 0: cosine, as published
     norm_floor: float = 0.01  # as published: none
+    vector_norm: float = 0.0  # floor of the norm of vector features; 0: none, as published
 
     def __post_init__(self) -> None:
         if self.l_max != 1:
@@ -46,6 +47,8 @@ class Architecture:
             raise ValueError("num_rbf must be at least 2, num_layers at least 1, cutoff positive")
         if (self.envelope_exponent != 0 and not 3 <= self.envelope_exponent <= 20) or not self.norm_floor > 0:
             raise ValueError("envelope_exponent must be 0 or from 3 to 20, norm_floor positive")
+        if not 0 <= self.vector_norm < math.inf:
+            raise ValueError("vector_norm must be 0 or positive")
 
     def header(self) -> dict:
         """The header's "architecture" object."""
@@ -215,14 +218,20 @@ class ViSNet(nn.Module):
         v = None
         f = self.edge(x, rbf, graph)
         for layer in self.layers:
-            dx, dv, df = layer(x, v, f, graph)
+            dx, dv, df = layer(x, None if v is None else self.norm_vectors(v), f, graph)
             x, v = x + dx, dv if v is None else v + dv
             if df is not None:
                 f = f + df
-        x = self.out_norm(x)
+        x, v = self.out_norm(x), self.norm_vectors(v)
         for block in self.readout:
             x, v = block(x, v)
         return x.squeeze(-1)
+
+    def norm_vectors(self, v: Tensor) -> Tensor:
+        """v / sqrt(floor + mean over channels of |v|^2), [N, 3, H]: what layers and read-out see of the vector features.
+        Without it, products of features amplify each other from layer to layer where the network has seen no data."""
+        floor = self.arch.vector_norm
+        return v if floor == 0 else v * torch.rsqrt(floor + (v * v).sum(1, keepdim=True).mean(2, keepdim=True))
 
     def energy(self, types: Tensor, positions: Tensor, charge) -> Tensor:
         """Energies [frames] of one molecule: types [atoms], positions [frames, atoms, 3] (angstrom)."""

@@ -94,6 +94,7 @@ public class ViSNetFileTests
         yield return Case(h => h["architecture"]!["cutoff"] = -1, ErrorCode.File, "cutoff is -1", "cutoff");
         yield return Case(h => h["architecture"]!["envelope_exponent"] = 2, ErrorCode.File, "envelope_exponent is 2", "envelope");
         yield return Case(h => h["architecture"]!["norm_floor"] = 0, ErrorCode.File, "norm_floor is 0", "norm floor");
+        yield return Case(h => h["architecture"]!["vector_norm"] = -1, ErrorCode.File, "vector_norm is -1", "vector norm");
         yield return Case(h => h["elements"] = new JsonArray(1, 6, 6, 7, 8), ErrorCode.File, "elements", "elements twice");
         yield return Case(h => h["target"] = "E_DFT", ErrorCode.Unsupported, "'E_DFT'", "target");
         yield return Case(h => h["base_force_field"] = null, ErrorCode.File, "base_force_field", "no base force field");

@@ -14,7 +14,7 @@ internal sealed class ViSNetTestModel
     private static readonly int[] _elements = [1, 6, 7, 8, 16];
 
     public ViSNetTestModel(int channels = 32, int layers = 3, int heads = 4, int radial = 8, double cutoff = 5, int seed = 1,
-        int envelopeExponent = 4, double normFloor = 0.01)
+        int envelopeExponent = 4, double normFloor = 0.01, double vectorNorm = 0)
     {
         Header = new JsonObject
         {
@@ -31,6 +31,7 @@ internal sealed class ViSNetTestModel
                 ["cutoff"] = cutoff,
                 ["envelope_exponent"] = envelopeExponent,
                 ["norm_floor"] = normFloor,
+                ["vector_norm"] = vectorNorm,
             },
             ["elements"] = new JsonArray([.. _elements.Select(z => (JsonNode)z)]),
             ["target"] = "E_QM - E_MM",

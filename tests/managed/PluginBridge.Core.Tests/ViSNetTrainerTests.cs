@@ -16,9 +16,11 @@ public class ViSNetTrainerTests
     [TestCase(20, 3, 2)]
     [TestCase(16, 2, 16)]
     [TestCase(8, 1, 1)]
-    public void WeightGradientsAreCentralDifferences(int channels, int layers, int heads)
+    [TestCase(20, 4, 2, 0.1)]
+    [TestCase(8, 1, 1, 0.1)]
+    public void WeightGradientsAreCentralDifferences(int channels, int layers, int heads, double vectorNorm = 0)
     {
-        using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(channels, layers, heads));
+        using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(channels, layers, heads, vectorNorm: vectorNorm));
         using var trainer = new ViSNetTrainer(potential, doublePrecision: true);
         var (numbers, x) = Frames();
         var gradient = new double[trainer.ParameterCount];
@@ -99,7 +101,7 @@ public class ViSNetTrainerTests
     [Test]
     public void OtherRegisterWidthsGiveTheSame()
     {
-        using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(20, 4, 2));
+        using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(20, 4, 2, vectorNorm: 0.1));
         var (numbers, x) = Frames();
         double[] narrow = Gradient<Simd128<double>>(), middle = Gradient<Simd256<double>>(), wide = Gradient<Simd512<double>>();
         double largest = wide.Max(Math.Abs);

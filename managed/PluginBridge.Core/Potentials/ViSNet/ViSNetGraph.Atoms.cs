@@ -46,8 +46,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 for (int c = 0; c < H; c += V.Count)
                     (V.Load(x + c) + V.Load(o + c)).Store(x + c);
                 new Span<T>(message, 3 * H).CopyTo(new Span<T>(next, 3 * H));
+                NormVectors(l + 1, i);
                 continue;
             }
+            V raw = V.Splat(_normVectors ? T.One / memory.VectorScale.Pointer[i] : T.One);
             T* v = memory.V.Pointer + 3L * i * H, v3 = memory.Vectors.Pointer + 3L * i * width + 2 * H;
             T* dot = memory.Dot.Pointer + (long)i * H;
             for (int c = 0; c < H; c += V.Count)
@@ -55,12 +57,30 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 V o1 = V.Load(o + c), o2 = V.Load(o + H + c), o3 = V.Load(o + 2 * H + c);
                 V.MultiplyAdd(V.Load(dot + c), o2, V.Load(x + c) + o3).Store(x + c);
                 for (int s = 0; s < 3; s++)
-                    V.MultiplyAdd(V.Load(v3 + s * width + c), o1, V.Load(v + s * H + c) + V.Load(message + s * H + c))
-                        .Store(next + s * H + c);
+                    V.MultiplyAdd(V.Load(v3 + s * width + c), o1,
+                        V.MultiplyAdd(V.Load(v + s * H + c), raw, V.Load(message + s * H + c))).Store(next + s * H + c);
             }
+            NormVectors(l + 1, i);
         }
         if (l + 1 < _net.Layers.Length)
             AtomProducts(l + 1, first, end, scratch);
+    }
+
+    /// <summary>What layer l, or the read-out, sees of atom i's vector features.</summary>
+    private void NormVectors(int l, int i)
+    {
+        if (_normVectors)
+            _layers[l].VectorScale.Pointer[i] = VectorNorm<T, V>.Forward(_layers[l].V.Pointer + 3L * i * H, H, _channels,
+                T.CreateTruncating(_net.Header.VectorNorm));
+    }
+
+    /// <summary>Gradient with respect to what layer l sees of atom i's vector features → that with respect to them, plus
+    /// <paramref name="residual"/> where they go on beside the layer.</summary>
+    private void NormVectorsReverse(int l, int i, T* gradient, T* residual)
+    {
+        if (_normVectors)
+            VectorNorm<T, V>.Backward(gradient, _layers[l].V.Pointer + 3L * i * H, _layers[l].VectorScale.Pointer[i], H, _channels,
+                residual);
     }
 
     /// <summary>Gradients of vector features: entering layer l in the reverse pass, and leaving it.</summary>
@@ -134,6 +154,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         Gemm<T, V>.Multiply(_gVectors.Pointer + 3L * first * GradientWidth, GradientWidth, 3 * rows, layer.VectorsT!, gv, H);
         for (long c = 0; c < 3L * rows * H; c += V.Count)
             (V.Load(gvOut + c) + V.Load(gv + c)).Store(gvOut + c);
+        for (int i = first; i < end; i++)
+            NormVectorsReverse(l, i, GvOut(l) + 3L * i * H, GvIn(l) + 3L * i * H);
         AtomOutputReverse(l - 1, first, end, scratch);
     }
 
@@ -149,7 +171,9 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         T* gk = _gAttention.Pointer + 3L * j * h + h;
         new Span<T>(gk, 2 * h).Clear();
         T* gv = GvOut(l) + 3L * j * h, gSource = _gVectors.Pointer + 3L * j * stride + 4 * h;
-        if (!first)
+        if (!first && _normVectors)
+            new Span<T>(gv, 3 * h).Clear(); // what goes on beside the layer comes in behind the norm
+        else if (!first)
             new Span<T>(GvIn(l) + 3L * j * h, 3 * h).CopyTo(new Span<T>(gv, 3 * h));
         if (layer.UpdatesEdges)
             for (int s = 0; s < 3; s++)

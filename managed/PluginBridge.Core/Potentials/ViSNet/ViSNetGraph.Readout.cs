@@ -71,6 +71,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         AddMatrix(outer.Vectors, v0, H, vectors0, H + half, 3 * rows);
         AddNorm(_net.OutNorm, input0, 2 * H, normalized, rows);
         Gemm<T, V>.Multiply(vectors0, H + half, 3 * rows, outer.VectorsT, GvIn(last - 1) + 3L * first * H, H);
+        for (int i = first; i < end; i++)
+            NormVectorsReverse(last, i, GvIn(last - 1) + 3L * i * H, null);
         for (int a = 0; a < rows; a++)
             LayerNorm<T, V>.Backward(input0 + 2 * a * H, normalized + a * H, inverse[a], _channels, _net.Mask, _net.OutNorm.Weight,
                 _gx.Pointer + (long)(first + a) * H, false);

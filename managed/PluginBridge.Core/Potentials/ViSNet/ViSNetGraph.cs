@@ -37,6 +37,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
     private readonly NeighborList _neighbors = new();
     private readonly int H;
     private readonly int _channels;
+    private readonly bool _normVectors;
     private readonly List<IDisposable> _buffers = [];
 
     private int _atoms, _pairs, _realPairs, _edges, _edgeBlocks, _largestEdgeBlock;
@@ -70,6 +71,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
         _net = net;
         H = net.H;
         _channels = net.Header.HiddenChannels;
+        _normVectors = net.Header.VectorNorm > 0;
         _heads = new AttentionHeads<T, V>(net.Header.Heads, _channels);
         (_edgeStart, _lower, _source, _pairOfEdge) = (New<int>(), New<int>(), New<int>(), New<int>());
         (_reverse, _edgesOfPair, _atomsOfPair, _blockStart) = (New<int>(), New<int>(), New<int>(), New<int>());
@@ -87,12 +89,13 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
         Stages = BuildStages();
     }
 
-    /// <summary>What one layer keeps for the reverse pass. The entry after the last layer holds only V.</summary>
+    /// <summary>What one layer keeps for the reverse pass. The entry after the last layer holds only V and its scale.</summary>
     private sealed class LayerMemory(ViSNetGraph<T, V> graph)
     {
-        /// <summary>Per atom: normalised scalars and 1/σ; q, k, v; vector features before the layer.</summary>
+        /// <summary>Per atom: normalised scalars and 1/σ; q, k, v; vector features before the layer, and, if they are
+        /// normalised, their norm's factor.</summary>
         public readonly NativeBuffer<T> Normalized = graph.New<T>(), InverseDeviation = graph.New<T>(),
-            Attention = graph.New<T>(), V = graph.New<T>();
+            Attention = graph.New<T>(), V = graph.New<T>(), VectorScale = graph.New<T>();
 
         /// <summary>Per atom and component: v1, v2, v3 (, target, source); per atom: v1·v2 and the outputs o.</summary>
         public readonly NativeBuffer<T> Vectors = graph.New<T>(), Dot = graph.New<T>(), Output = graph.New<T>();
@@ -266,6 +269,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
             memory.Output.Ensure(n * h * layer.OutputBlocks);
             memory.MessageZ.Ensure(e * h * layer.MessageBlocks);
             _layers[l + 1].V.Ensure(3 * n * h);
+            if (_normVectors)
+                _layers[l + 1].VectorScale.Ensure(n);
             if (!layer.First)
             {
                 memory.Vectors.Ensure(3 * n * h * layer.VectorBlocks);

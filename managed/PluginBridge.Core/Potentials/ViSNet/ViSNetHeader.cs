@@ -27,6 +27,9 @@ internal sealed record ViSNetHeader
     /// vanishes, which shows in energy conservation.</summary>
     public required double NormFloor { get; init; }
 
+    /// <summary>Floor of the norm of vector features, see <see cref="VectorNorm{T, V}"/>; 0: none, as published.</summary>
+    public required double VectorNorm { get; init; }
+
     /// <summary>Atomic numbers; an atom's type is its place in the list.</summary>
     public required int[] Elements { get; init; }
 
@@ -100,6 +103,7 @@ internal sealed record ViSNetHeader
             // Absent: as in the published ViSNet.
             EnvelopeExponent = architecture.Has("envelope_exponent") ? architecture.Integer("envelope_exponent") : 0,
             NormFloor = architecture.Has("norm_floor") ? architecture.Number("norm_floor") : 1e-8,
+            VectorNorm = architecture.Has("vector_norm") ? architecture.Number("vector_norm") : 0,
             Elements = elements,
             Target = ParseTarget(root),
             BaseForceField = root.OptionalText("base_force_field"),
@@ -130,6 +134,8 @@ internal sealed record ViSNetHeader
             throw root.Bad($"envelope_exponent is {EnvelopeExponent}, neither 0 (cosine) nor from 3 to 20");
         if (!(NormFloor > 0))
             throw root.Bad($"norm_floor is {NormFloor}");
+        if (!(VectorNorm >= 0) || !double.IsFinite(VectorNorm))
+            throw root.Bad($"vector_norm is {VectorNorm}, neither 0 (none) nor positive");
         if (Elements.Length == 0 || Elements.Any(z => z is < 1 or > 118) || Elements.Distinct().Count() != Elements.Length)
             throw root.Bad("elements is not a list of different atomic numbers");
         if (Target != PotentialTarget.Absolute && BaseForceField is null)
