@@ -22,8 +22,7 @@ MODELS = {
     "tiny": (Architecture(16, 2, 4, 8, envelope_exponent=0, norm_floor=1e-8), "kcal/mol", "E_QM - E_MM", 1.0),
     "small": (Architecture(32, 3, 8, 16, cutoff=4.5, envelope_exponent=0, norm_floor=1e-8), "eV", "E_QM", 0.7),
     "odd": (Architecture(24, 1, 3, 5, cutoff=3.0, envelope_exponent=6, norm_floor=0.3), "hartree", "E_QM", 1.3),
-    "nonbonded": (Architecture(16, 2, 4, 8), "kcal/mol", "E_QM - E_nb", 1.0),
-    "normed": (Architecture(20, 3, 5, 8, vector_norm=0.5), "kcal/mol", "E_QM - E_MM", 1.0),
+    "nonbonded": (Architecture(16, 3, 4, 8, vector_norm=0.5), "kcal/mol", "E_QM - E_nb", 1.0),
 }
 
 

@@ -31,9 +31,9 @@ def batch(seed=0):
                  torch.from_numpy(rng.normal(size=(rows, 3)) * 2).float(), torch.tensor(owner))
 
 
-def model(seed=1):
+def model(seed=1, vector_norm=0.0):
     torch.manual_seed(seed)
-    network = ViSNet(train.ELEMENTS, Architecture(24, 3, 4, 8), energy_scale=3.0)
+    network = ViSNet(train.ELEMENTS, Architecture(24, 3, 4, 8, vector_norm=vector_norm), energy_scale=3.0)
     network.set_reference({z: -1.5 * z for z in train.ELEMENTS}, 2.0)
     return network
 
@@ -47,10 +47,10 @@ def torch_gradients(network, loss, data):
     return value, {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("double, tolerance", [(True, 2e-3), (False, 2e-3)])
-def test_the_core_gives_the_gradients_of_the_loss(double, tolerance):
+@pytest.mark.parametrize("double, vector_norm", [(True, 0.0), (False, 0.0), (True, 0.3)])
+def test_the_core_gives_the_gradients_of_the_loss(double, vector_norm, tolerance=2e-3):
     """Over two steps the differences make a central one, with an error of second order in the step."""
-    network, data, loss = model(), batch(), Loss(force_huber=1.0, energy_weight=0.3, absolute_weight=0.1)
+    network, data, loss = model(vector_norm=vector_norm), batch(), Loss(force_huber=1.0, energy_weight=0.3, absolute_weight=0.1)
     value, expected = torch_gradients(network, loss, data)
     core = CoreGradients(network, loss, double=double)
     found, force_error, energy_error = core(data)
