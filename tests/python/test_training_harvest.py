@@ -37,6 +37,8 @@ def test_nothing_that_is_held_out_is_harvested():
     assert len(specs) == 400 and all(s.split == "train" for s in specs)
     assert not any(occurs_in(part, s.chains) for part in held_out for s in specs if s.kind != "residue")
     assert {s.kind for s in harvest.harvest_specs(77, 30, ["dimer"])} == {"dimer"}
+    in_vacuo = harvest.harvest_specs(77, 30, [], 1.0)
+    assert {s.permittivity for s in in_vacuo} == {1.0} and [s.chains for s in in_vacuo] == [s.chains for s in specs[:30]]
 
 
 def test_langevin_dynamics_keeps_the_temperature_of_free_oscillators():

@@ -22,7 +22,7 @@ import json
 import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -41,14 +41,15 @@ PER_TRAJECTORY = 5
 LOST = 8.0  # times --spread: the members no longer describe the molecule
 SPECS_PER_SHARD = 10
 SHARD = "shard_harvest_{:05d}.h5"
-ROUND = ("seed", "specs", "kinds", "spread", "model")  # what all shards of a folder share
+ROUND = ("seed", "specs", "kinds", "spread", "permittivity", "model")  # what all shards of a folder share
 KJ_NM = 41.84  # kJ/mol/nm in a kcal/mol/angstrom
 COLUMNS = (*ARRAYS, "chosen", "random", "spread", "error")
 F_QM, F_MM = LABELS.index("f_qm"), LABELS.index("f_mm")
 
 
-def harvest_specs(seed: int, count: int, kinds: list[str]) -> list[Spec]:
-    """The first `count` training specs of another wide plan in which nothing occurs that the shipped plans hold out."""
+def harvest_specs(seed: int, count: int, kinds: list[str], permittivity: float | None = None) -> list[Spec]:
+    """The first `count` training specs of another wide plan in which nothing occurs that the shipped plans hold out;
+    sampled with another permittivity than the plan's, if one is given."""
     held_out = {s.chains for plan in (plan_first.make_plan(2024, 1.0), plan_wide.make_plan(4048, 1.0)) for s in plan
                 if s.split == "test" and s.kind != "residue"}
     found: list[Spec] = []
@@ -56,7 +57,7 @@ def harvest_specs(seed: int, count: int, kinds: list[str]) -> list[Spec]:
         if len(found) == count:
             break
         if spec.split == "train" and (not kinds or spec.kind in kinds) and not contains_any(spec.chains, held_out):
-            found.append(spec)
+            found.append(replace(spec, permittivity=permittivity) if permittivity else spec)
     return found
 
 
@@ -198,12 +199,13 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=[], choices=list(plan_wide.SHARES), help="default: all")
     parser.add_argument("--spread", type=float, default=6.0, metavar="KCAL/MOL/A",
                         help="of the worst atom, for a frame to be a candidate")
+    parser.add_argument("--permittivity", type=float, help="of the dynamics: 1 is what a run in vacuo sees; default: the plan's")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     args = parser.parse_args()
     if args.seed in (2024, 4048):
         parser.error(f"--seed {args.seed} is that of a plan whose molecules are known already; give another one")
-    if min(args.specs, args.workers) < 1 or args.spread <= 0:
-        parser.error("--specs and --workers are at least 1, --spread is above 0")
+    if min(args.specs, args.workers) < 1 or args.spread <= 0 or (args.permittivity or 1) < 1:
+        parser.error("--specs, --workers and --permittivity are at least 1, --spread is above 0")
     relaunch("pbtrain.harvest", ENVIRONMENT, unlimited_stack=True)  # libxtb needs the stack
     import pluginbridge
     from tqdm import tqdm
@@ -213,9 +215,10 @@ def main() -> None:
         parser.error(f"{args.ensemble} stands for {method}; labels are made with GFN2-xTB")
     args.output.mkdir(parents=True, exist_ok=True)
     provenance = label_provenance() | {"plan": "harvest", "seed": args.seed, "specs": args.specs, "spread": args.spread,
-                                       "kinds": " ".join(args.kinds), "model": file_hash(args.ensemble)}
+                                       "kinds": " ".join(args.kinds), "permittivity": args.permittivity or "plan",
+                                       "model": file_hash(args.ensemble)}
     check_folder(args.output, provenance)
-    specs = harvest_specs(args.seed, args.specs, args.kinds)
+    specs = harvest_specs(args.seed, args.specs, args.kinds, args.permittivity)
     shards = {args.output / SHARD.format(k): specs[first:first + SPECS_PER_SHARD]
               for k, first in enumerate(range(0, len(specs), SPECS_PER_SHARD))}
     label = functools.partial(harvest, ensemble=args.ensemble, threshold=args.spread)
