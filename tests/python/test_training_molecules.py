@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "training"))
 from pbtrain.molecules import build_topology, side_of_bond, neighbours, starting_coordinates  # noqa: E402
 from pbtrain import plan_wide  # noqa: E402
 from pbtrain.plan import capped, make_plan, residue_forms  # noqa: E402
-from pbtrain.distort import MAX_SWING, perturb  # noqa: E402
+from pbtrain.distort import HYDROGEN_BOND, MAX_SWING, TRANSFERRED, perturb  # noqa: E402
 from pbtrain.sample import Sampler  # noqa: E402
 
 
@@ -80,7 +80,7 @@ def test_perturbation_is_small_and_local():
     x = starting_coordinates(molecule, rng)
     for _ in range(30):
         moved = np.linalg.norm(perturb(x, molecule.topology, rng, plan_wide.DISTORTIONS) - x, axis=1)
-        assert 0 < moved.max() < MAX_SWING
+        assert 0 < moved.max() < max(MAX_SWING, 0.9 * (HYDROGEN_BOND - TRANSFERRED))
 
 
 def test_plan_is_reproducible_and_holds_systems_out():

@@ -7,15 +7,20 @@ from openmm import app
 from .molecules import neighbours, rotate, side_of_bond
 
 MAX_SWING = 0.8  # angstrom
+HYDROGEN_BOND = 2.6  # angstrom from a hydrogen to its acceptor, at most
+TRANSFERRED = 1.0  # angstrom from the acceptor, where a moved hydrogen would arrive
 
 
 def perturb(x: np.ndarray, topology: app.Topology, rng: np.random.Generator,
-            shares: tuple[float, float, float]) -> np.ndarray:
-    """Random displacements of 0.02-0.08 angstrom, one changed bond, or one changed angle, in these `shares`."""
+            shares: tuple[float, ...]) -> np.ndarray:
+    """Random displacements of 0.02-0.08 angstrom, one changed bond, one changed angle, or one hydrogen moved along its
+    hydrogen bond, in these `shares` (of the last, none where left out).  Without a hydrogen bond a bond is changed."""
     draw = rng.random()
-    if draw < shares[0]:
-        return displace(x, rng)
-    y = (stretch_bond if draw < shares[0] + shares[1] else bend_angle)(x, topology, rng)
+    kinds = (lambda x, topology, rng: displace(x, rng), stretch_bond, bend_angle, move_proton)
+    kind = kinds[min(int(np.searchsorted(np.cumsum(shares), draw, side="right")), len(shares) - 1)]
+    y = kind(x, topology, rng)
+    if y is None and kind is move_proton:
+        y = stretch_bond(x, topology, rng)
     return x + rng.normal(size=x.shape) * 0.04 if y is None else y
 
 
@@ -25,14 +30,14 @@ def displace(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def stretch_bond(x: np.ndarray, topology: app.Topology, rng: np.random.Generator) -> np.ndarray | None:
-    """One bond outside rings 12 % shorter to 22 % longer, one side moved as a whole; None if none was found."""
+    """One bond outside rings 12 % shorter to 30 % longer, one side moved as a whole; None if none was found."""
     bonds, bonded = list(topology.bonds()), neighbours(topology)
     for _ in range(20):
         a, b = (atom.index for atom in bonds[rng.integers(len(bonds))])
         side = side_of_bond(bonded, a, b)
         if side is not None:
             y = x.copy()
-            y[side] += (rng.uniform(0.88, 1.22) - 1.0) * (x[b] - x[a])
+            y[side] += (rng.uniform(0.88, 1.30) - 1.0) * (x[b] - x[a])
             return y
     return None
 
@@ -60,3 +65,28 @@ def bend_angle(x: np.ndarray, topology: app.Topology, rng: np.random.Generator) 
         if np.linalg.norm(y[side] - x[side], axis=1).max() < MAX_SWING:
             return y
     return None
+
+
+def move_proton(x: np.ndarray, topology: app.Topology, rng: np.random.Generator) -> np.ndarray | None:
+    """One hydrogen of N, O or S 10-90 % of the way towards the N, O or S that it points at; None if there is no such pair.
+
+    In vacuo protons of charged groups do wander; dynamics breaks bonds where a network has not seen what that costs.
+    """
+    symbols = [a.element.symbol for a in topology.atoms()]
+    polar = np.array([k for k, symbol in enumerate(symbols) if symbol in ("N", "O", "S")])
+    bonded = neighbours(topology)
+    pairs = []
+    for donor in polar:
+        for hydrogen in bonded[donor]:
+            if symbols[hydrogen] == "H":
+                others = polar[(polar != donor) & ~np.isin(polar, bonded[donor])]
+                distance = np.linalg.norm(x[others] - x[hydrogen], axis=1)
+                pairs += [(hydrogen, int(other)) for other in others[distance < HYDROGEN_BOND]]
+    if not pairs:
+        return None
+    hydrogen, acceptor = pairs[rng.integers(len(pairs))]
+    way = x[acceptor] - x[hydrogen]
+    length = np.linalg.norm(way)
+    y = x.copy()
+    y[hydrogen] += rng.uniform(0.1, 0.9) * max(length - TRANSFERRED, 0.0) / length * way
+    return y

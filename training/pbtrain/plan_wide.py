@@ -17,8 +17,10 @@ from . import plan_first
 from .holdout import contains_any
 from .systems import ANIONS, CATIONS, RARE, STANDARD, TERMINAL, Chains, Spec, capped, pick
 
-PERTURBED_SHARE = 0.12
-DISTORTIONS = (0.4, 0.3, 0.3)  # displacements, bonds, angles
+PERTURBED_SHARE = 0.15
+DISTORTIONS = (0.3, 0.25, 0.15, 0.3)  # displacements, bonds, angles, protons along hydrogen bonds
+# relative permittivities of the sampling, in turn: with 1 the charged groups of a residue meet, as in dynamics in vacuo
+PERMITTIVITIES = {"residue": (4.0, 1.0), "window": (4.0, 4.0, 1.0)}
 SPECS_PER_SHARD = 20
 SHARD = "shard_wide_{:05d}.h5"
 FRAMES = 60_000  # at scale 1
@@ -185,8 +187,10 @@ def make_plan(seed: int, scale: float = 1.0) -> list[Spec]:
     for chains, weight in forms.items():
         count = TRAJECTORIES["residue"]
         for k in range(max(1, round(per_weight * weight / count))):
-            add("residue", "train", chains, count, start="spread", point=k * count)
-        add("residue", "test", chains, 2, start="spread", point=int(rng.integers(10**6)))
+            add("residue", "train", chains, count, start="spread", point=k * count,
+                permittivity=PERMITTIVITIES["residue"][k % 2])
+        for permittivity in PERMITTIVITIES["residue"]:
+            add("residue", "test", chains, 1, start="spread", point=int(rng.integers(10**6)), permittivity=permittivity)
 
     first_train, first_test = _first_plan()
     held_out: set[Chains] = set()
@@ -207,6 +211,8 @@ def make_plan(seed: int, scale: float = 1.0) -> list[Spec]:
                     continue
                 used.add(chains)
                 count -= 1
+                if kind == "window":
+                    fields["permittivity"] = PERMITTIVITIES[kind][count % 3]
                 point = {"point": count * TRAJECTORIES[kind]} if fields.get("start") == "spread" else {}
                 add(kind, split, chains, TRAJECTORIES[kind], **fields, **point)
     return [specs[k] for k in rng.permutation(len(specs))]
