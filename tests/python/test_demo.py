@@ -54,6 +54,15 @@ def test_minimal_example(plugin, trained):
     assert len(result.stdout.strip().splitlines()) == 11
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("script, options", [("charmm36_host.py", ["--steps", 10]), ("amoeba_host.py", ["--steps", 5, "--waters", 6])])
+def test_hosts_on_other_force_fields(plugin, trained, script, options):
+    result = call(script, *options)
+    assert result.returncode == 0, result.stderr
+    rows = [line.split(",") for line in result.stdout.strip().splitlines()[1:]]
+    assert len(rows) >= 5 and all(30 < float(row[2]) < 900 for row in rows), result.stdout
+
+
 def test_an_unknown_model_is_one_line(pb, tmp_path):
     result = call("chignolin_in_water.py", "--model", "no-such-model", "--out", tmp_path)
     assert result.returncode != 0

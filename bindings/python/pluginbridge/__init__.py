@@ -13,6 +13,7 @@ from .evaluator import Evaluation, Evaluator, energy
 from .library import hasFeature, instructionSet, loadOpenMMPlugin, models, version
 from .potential import FragmentPotential
 from .region import proteinAtoms
+from .regionsystem import createRegionSystem
 from .reporter import UncertaintyError, UncertaintyReporter, UncertaintyWarning
 from .trainer import FrameBatch, Trainer
 
@@ -20,6 +21,6 @@ __all__ = [
     "CalculationFailedError", "Calibration", "Evaluation", "Evaluator", "ForceFieldMismatchError", "Fragment",
     "FragmentPotential", "FrameBatch", "InternalError", "InvalidArgumentError", "MissingLibraryError", "Model",
     "ModelFileError", "PluginBridgeError", "TopologyError", "Trainer", "Uncertainty", "UncertaintyError", "UncertaintyReporter",
-    "UncertaintyWarning", "UnsupportedError", "energy", "hasFeature", "instructionSet", "loadOpenMMPlugin", "models",
+    "UncertaintyWarning", "UnsupportedError", "createRegionSystem", "energy", "hasFeature", "instructionSet", "loadOpenMMPlugin", "models",
     "proteinAtoms", "version",
 ]

@@ -14,12 +14,14 @@ FORCE_TYPE = "FragmentedPotentialForce"
 DEFAULT_LAMBDA_NAME = "FragmentedPotentialForce_lambda"
 
 
-def forceXml(arrays: RegionArrays, **attributes) -> str:
+def forceXml(arrays: RegionArrays, regionSystem=None, **attributes) -> str:
     """XML of a force on a region.
 
     Parameters
     ----------
     arrays : RegionArrays
+    regionSystem : openmm.System, optional
+        The region alone on the host's force field, if that is not the library's own.
     attributes
         Attributes of the ``<Force>`` element: model, modelHash, scheme, lambdaName, ...; booleans as bool.
     """
@@ -38,10 +40,16 @@ def forceXml(arrays: RegionArrays, **attributes) -> str:
     bonds = ElementTree.SubElement(force, "Bonds")
     for a, b in arrays.bonds:
         ElementTree.SubElement(bonds, "Bond", a=str(a), b=str(b))
+    if regionSystem is not None:
+        import openmm
+
+        element = ElementTree.fromstring(openmm.XmlSerializer.serialize(regionSystem))
+        element.tag = "RegionSystem"
+        force.append(element)
     return ElementTree.tostring(force, encoding="unicode")
 
 
-def createForce(arrays: RegionArrays, **attributes):
+def createForce(arrays: RegionArrays, regionSystem=None, **attributes):
     """The ``openmm.Force`` of :func:`forceXml`.
 
     Raises
@@ -55,7 +63,7 @@ def createForce(arrays: RegionArrays, **attributes):
 
     library.loadOpenMMPlugin()
     try:
-        return openmm.XmlSerializer.deserialize(forceXml(arrays, **attributes))
+        return openmm.XmlSerializer.deserialize(forceXml(arrays, regionSystem, **attributes))
     except openmm.OpenMMException as error:
         raise InvalidArgumentError(str(error)) from error
 

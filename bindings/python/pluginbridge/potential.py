@@ -13,6 +13,7 @@ from .evaluator import checkPrecision
 from .forcexml import DEFAULT_LAMBDA_NAME, createForce, ourForces
 from .hostterms import hostTerms
 from .region import RegionArrays, regionArrays
+from .regionsystem import checkRegionSystem
 
 
 class FragmentPotential:
@@ -105,7 +106,8 @@ class FragmentPotential:
     def createMixedSystem(self, topology, system, atoms: Optional[Iterable[int]] = None,
                           removeConstraints: bool = False, forceGroup: int = 0, interpolate: bool = False,
                           embedding: str = "mechanical", *, lambda_value: float = 1.0,
-                          lambda_derivative: bool = False, totalCharge: Optional[int] = None):
+                          lambda_derivative: bool = False, totalCharge: Optional[int] = None,
+                          regionSystem=None):
         """A copy of a System with the region at the quantum-chemical level.
 
         Everything that the user put into the System stays: bonded terms, exclusions, PME, constraints, virtual sites,
@@ -136,6 +138,10 @@ class FragmentPotential:
         totalCharge : int, optional
             Charge of the region, e; None: from its residues' templates. Has to be given for a ligand and everything
             else that is no protein (absolute potentials, scheme "whole").
+        regionSystem : openmm.System, optional
+            For a host that is not on ff14SB (CHARMM, AMOEBA, ...): the region alone on the host's force field, e.g. from
+            :func:`createRegionSystem`. Its energy in vacuo is taken away from the host's, the model's total energy of the
+            region put in its place; λ leads from the host's force field to the model.
 
         Returns
         -------
@@ -144,7 +150,8 @@ class FragmentPotential:
         Raises
         ------
         ForceFieldMismatchError
-            The model corrects ff14SB, and the host differs from it: the first term that does is named.
+            The model corrects ff14SB, and the host differs from it, or `regionSystem` from the host: the first term that
+            does is named.
         TopologyError, UnsupportedError
             The region is not covered; the residue or atom is named.
         InvalidArgumentError
@@ -158,24 +165,31 @@ class FragmentPotential:
         arrays = regionArrays(topology, atoms)
         lambdaName = "lambda_interpolate" if interpolate and not self._named else self.lambda_name
         mixed = copy.deepcopy(system)
+        if removeConstraints and regionSystem is not None:
+            raise InvalidArgumentError("removeConstraints puts back ff14SB's bond terms, so it does not go with regionSystem: "
+                                       "make both Systems without constraints")
         if removeConstraints:
             constraints.removeConstraints(mixed, topology, arrays)
         self._addForce(mixed, topology, arrays, forceGroup, lambdaName, lambda_value, lambda_derivative,
-                       checkTotalCharge(totalCharge))
+                       checkTotalCharge(totalCharge), regionSystem)
         return mixed
 
     def _addForce(self, system, topology, arrays: RegionArrays, forceGroup: int, lambdaName: str, lambdaValue: float,
-                  derivative: bool, totalCharge: Optional[int] = None) -> None:
+                  derivative: bool, totalCharge: Optional[int] = None, regionSystem=None) -> None:
         if not 0 <= forceGroup <= 31:
             raise InvalidArgumentError(f"forceGroup {forceGroup} is not between 0 and 31")
         _refuseVirtualSites(system, arrays)
         _refuseOverlap(system, arrays)
         # checks coverage and the host's terms now
-        terms = hostTerms(system, arrays, self.model.isAbsolute)
+        terms = None
+        if regionSystem is None:
+            terms = hostTerms(system, arrays, self.model.isAbsolute)
+        else:
+            checkRegionSystem(system, regionSystem, arrays)
         CoreSystem(self.model, arrays, self.scheme, terms, totalCharge)
         charge = {} if totalCharge is None else {"totalCharge": totalCharge}
         system.addForce(createForce(
-            arrays, forceGroup=forceGroup, model=self._modelName, modelHash=self.model.hash, scheme=self.scheme,
+            arrays, regionSystem, forceGroup=forceGroup, model=self._modelName, modelHash=self.model.hash, scheme=self.scheme,
             lambdaName=lambdaName, lambdaDefault=lambdaValue, addLambdaDerivative=derivative, threads=self.threads,
             doublePrecision=self._double, periodic=system.usesPeriodicBoundaryConditions(),
             **charge))

@@ -4,6 +4,8 @@
 #include "internal/windowsExportPluginBridge.h"
 #include "openmm/Context.h"
 #include "openmm/Force.h"
+#include "openmm/System.h"
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,13 @@ namespace PluginBridge {
  * with its own periodic images and the Lennard-Jones tail. Custom bonds, angles, torsions and external forces
  * count as restraints: they act on top. Implicit solvent also acts on top. Non-bonded forces that cannot be
  * read but act inside the region (CustomNonbondedForce, AMOEBA, Drude, ...) are refused.
+ *
+ * A host on any other force field (CHARMM, AMOEBA, ...): setRegionSystem() hands over the region alone on
+ * that force field, and
+ *
+ *     E = E_host + lambda * (E_region - E_host(region alone)),    E_region = E_ff14SB + sum_f c_f * delta(f)
+ *
+ * so lambda leads from the host's own force field to the model. Nothing is read from the System then.
  *
  * Atoms: add every atom of the molecules that the region touches (not the water around them), with the
  * particle that each one is, and mark those of the region. Methods that take an atom mean the index returned
@@ -136,6 +145,17 @@ public:
      */
     void setUseHostTerms(bool use);
 
+    /** The region alone on the host's force field; empty (default) if the host is on the library's own. */
+    std::shared_ptr<const OpenMM::System> getRegionSystem() const;
+
+    /**
+     * Hand over the region alone on the force field of the host, in place of which the model comes.
+     * @param system  the region's atoms as particles, in the order of addAtom(), and nothing else; the host's
+     *                forces between them, without a cutoff, with the same constraints. Where the host is
+     *                polarisable the region must be complete molecules. Shared, not copied
+     */
+    void setRegionSystem(std::shared_ptr<const OpenMM::System> system);
+
     bool usesPeriodicBoundaryConditions() const override;
 
     /** Whether distances inside the region are taken to the nearest periodic image; false unless set. */
@@ -188,8 +208,8 @@ public:
     void setBond(int index, int atom1, int atom2);
 
     /**
-     * dE/dlambda = sum_f c_f * delta(f) at a Context's positions (kJ/mol), whatever lambda is. Works on all
-     * platforms.
+     * dE/dlambda at a Context's positions (kJ/mol), whatever lambda is: sum_f c_f * delta(f), or, with
+     * setRegionSystem(), E_region - E_host(region alone). Works on all platforms.
      * @param context  made from a System that contains this force
      */
     double getCorrectionEnergy(OpenMM::Context& context);
@@ -231,6 +251,7 @@ private:
     bool addLambdaDerivative, chargeIsSet;
     int totalCharge, numUnpairedElectrons, numThreads;
     bool useDoublePrecision, useHostTerms, periodic;
+    std::shared_ptr<const OpenMM::System> regionSystem;
     std::vector<Residue> residues;
     std::vector<Atom> atoms;
     std::vector<Bond> bonds;

@@ -15,7 +15,7 @@ pb_system* createSystem(const pb_model& model, const RegionSpec& region,
                         const FragmentedPotentialForce& force, const System& system) {
     optional<HostTerms> hostTerms;
     pb_host_terms terms;
-    if (force.getUseHostTerms()) {
+    if (force.getUseHostTerms() && !force.getRegionSystem()) {
         bool isAbsolute = getModelInfo(model).base_force_field == nullptr;
         hostTerms.emplace(system, force, isAbsolute);
         terms = hostTerms->view();
@@ -39,7 +39,7 @@ pb_workspace* createWorkspace(const pb_system& system, const FragmentedPotential
 } // namespace
 
 CorrectionEvaluator::CorrectionEvaluator(const FragmentedPotentialForce& force, const System& hostSystem,
-                                         int threads)
+                                         const Platform& platform, int threads)
     : periodic(force.usesPeriodicBoundaryConditions()), started(false), system(nullptr, pb_system_free),
       workspace(nullptr, pb_workspace_free) {
     RegionSpec region(force, hostSystem);
@@ -47,6 +47,8 @@ CorrectionEvaluator::CorrectionEvaluator(const FragmentedPotentialForce& force, 
     model = loadModel(force.getModel(), force.getModelHash());
     system.reset(createSystem(*model, region, force, hostSystem));
     workspace.reset(createWorkspace(*system, force, threads));
+    if (force.getRegionSystem())
+        regionHost = make_unique<RegionHost>(force, platform, threads);
     atomPositions.resize(3 * particles.size());
     atomForces.resize(3 * particles.size());
 }
@@ -78,7 +80,7 @@ double CorrectionEvaluator::evaluate(const vector<Vec3>& positions, const Vec3* 
     double box[9];
     pb_evaluation_options options = {};
     options.struct_size = sizeof(options);
-    options.quantity = PB_QUANTITY_CORRECTION;
+    options.quantity = regionHost ? PB_QUANTITY_TOTAL : PB_QUANTITY_CORRECTION;
     if (periodic) {
         for (int i = 0; i < 3; i++)
             for (int k = 0; k < 3; k++)
@@ -91,6 +93,8 @@ double CorrectionEvaluator::evaluate(const vector<Vec3>& positions, const Vec3* 
     double energy = 0;
     throwOnError(pb_evaluate(workspace.get(), atomPositions.data(), &options, &energy, forces, nullptr));
     started = true;
+    if (regionHost && uncertainty == nullptr)
+        energy -= regionHost->subtract(atomPositions, periodic ? boxVectors : nullptr, forces);
     return energy;
 }
 

@@ -2,6 +2,8 @@
 #define PLUGINBRIDGE_OPENMM_CORRECTIONEVALUATOR_H_
 
 #include "FragmentedPotentialForce.h"
+#include "RegionHost.h"
+#include "openmm/Platform.h"
 #include "openmm/System.h"
 #include "openmm/Vec3.h"
 #include "pluginbridge.h"
@@ -11,17 +13,20 @@
 namespace PluginBridge {
 
 /**
- * The correction sum_f c_f * delta(f) for one Context: hands particles' positions to the C interface and
- * keeps what it returns. Not thread-safe; Contexts share nothing but the model.
+ * dE/dlambda for one Context: the correction sum_f c_f * delta(f), or, with a region System, the region's
+ * total energy less that of the region alone on the host's force field. Hands particles' positions to the C
+ * interface and keeps what it returns. Not thread-safe; Contexts share nothing but the model.
  */
 class CorrectionEvaluator {
 public:
     /**
      * Loads the model and prepares the region; throws an OpenMMException for what the model or the library
      * refuses.
-     * @param threads  of one evaluation, at least 1
+     * @param platform  the Context's
+     * @param threads   of one evaluation, at least 1
      */
-    CorrectionEvaluator(const FragmentedPotentialForce& force, const OpenMM::System& system, int threads);
+    CorrectionEvaluator(const FragmentedPotentialForce& force, const OpenMM::System& system,
+                        const OpenMM::Platform& platform, int threads);
 
     /**
      * @param positions   of every particle of the System, nm
@@ -60,6 +65,7 @@ private:
     std::shared_ptr<pb_model> model;
     std::unique_ptr<pb_system, decltype(&pb_system_free)> system;
     std::unique_ptr<pb_workspace, decltype(&pb_workspace_free)> workspace;
+    std::unique_ptr<RegionHost> regionHost;
     std::vector<double> atomPositions, atomForces;
 };
 

@@ -5,6 +5,7 @@
 #include "openmm/internal/AssertionUtilities.h"
 #include "openmm/internal/ContextImpl.h"
 #include <array>
+#include <utility>
 
 using namespace PluginBridge;
 using namespace OpenMM;
@@ -154,6 +155,14 @@ bool FragmentedPotentialForce::getUseHostTerms() const {
 
 void FragmentedPotentialForce::setUseHostTerms(bool use) {
     useHostTerms = use;
+}
+
+shared_ptr<const System> FragmentedPotentialForce::getRegionSystem() const {
+    return regionSystem;
+}
+
+void FragmentedPotentialForce::setRegionSystem(shared_ptr<const System> system) {
+    regionSystem = std::move(system);
 }
 
 bool FragmentedPotentialForce::usesPeriodicBoundaryConditions() const {

@@ -32,7 +32,8 @@ void FragmentedPotentialForceImpl::initialize(ContextImpl& context) {
             "FragmentedPotentialForce: the " + context.getPlatform().getName() +
             " platform has no energy parameter derivative for this force. Call "
             "setAddLambdaDerivative(false) and getCorrectionEnergy(), which is the derivative");
-    evaluator = make_shared<CorrectionEvaluator>(owner, context.getSystem(), chooseThreads(context));
+    evaluator = make_shared<CorrectionEvaluator>(owner, context.getSystem(), context.getPlatform(),
+                                                 chooseThreads(context));
     CustomCPPForceImpl::initialize(context);
 }
 

@@ -13,7 +13,8 @@ FragmentedPotentialForceImpl::FragmentedPotentialForceImpl(const FragmentedPoten
     : owner(owner) {}
 
 void FragmentedPotentialForceImpl::initialize(ContextImpl& context) {
-    evaluator = make_shared<CorrectionEvaluator>(owner, context.getSystem(), chooseThreads(context));
+    evaluator = make_shared<CorrectionEvaluator>(owner, context.getSystem(), context.getPlatform(),
+                                                 chooseThreads(context));
     kernel = context.getPlatform().createKernel(CalcFragmentedPotentialForceKernel::Name(), context);
     kernel.getAs<CalcFragmentedPotentialForceKernel>().initialize(owner, evaluator);
 }

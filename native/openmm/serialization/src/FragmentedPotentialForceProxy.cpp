@@ -2,6 +2,7 @@
 #include "FragmentedPotentialForce.h"
 #include "StrictNode.h"
 #include "openmm/OpenMMException.h"
+#include "openmm/System.h"
 #include "openmm/serialization/SerializationNode.h"
 #include <algorithm>
 #include <initializer_list>
@@ -113,6 +114,8 @@ void FragmentedPotentialForceProxy::serialize(const void* object, SerializationN
         force.getBond(i, atom1, atom2);
         bonds.createChildNode("Bond").setIntProperty("a", atom1).setIntProperty("b", atom2);
     }
+    if (force.getRegionSystem())
+        node.createChildNode("RegionSystem", force.getRegionSystem().get());
 }
 
 void* FragmentedPotentialForceProxy::deserialize(const SerializationNode& serialized) const {
@@ -124,7 +127,7 @@ void* FragmentedPotentialForceProxy::deserialize(const SerializationNode& serial
                     {"type", "version", "openmmVersion", "name", "forceGroup", "model", "modelHash", "scheme",
                      "lambdaName", "lambdaDefault", "totalCharge", "addLambdaDerivative", "threads",
                      "doublePrecision", "periodic", "useHostTerms", "unpairedElectrons"});
-    checkChildNames(serialized, {"Residues", "Atoms", "Bonds"});
+    checkChildNames(serialized, {"Residues", "Atoms", "Bonds", "RegionSystem"});
     auto force = make_unique<FragmentedPotentialForce>(node.getString("model"));
     readOptions(node, *force);
     readList(serialized, "Residues", "Residue", [&](const SerializationNode& item) {
@@ -140,5 +143,7 @@ void* FragmentedPotentialForceProxy::deserialize(const SerializationNode& serial
         StrictNode bond(item, {"a", "b"});
         force->addBond(bond.getInt("a"), bond.getInt("b"));
     });
+    if (const SerializationNode* regionSystem = findChild(serialized, "RegionSystem"))
+        force->setRegionSystem(shared_ptr<const System>(regionSystem->decodeObject<System>()));
     return force.release();
 }

@@ -1,0 +1,213 @@
+"""The region alone on the host's force field, for hosts that are not on ff14SB: made, and checked term by term."""
+from __future__ import annotations
+
+from collections import Counter
+from typing import Iterable, Iterator, Optional
+from xml.etree import ElementTree
+
+import numpy as np
+
+from .errors import ForceFieldMismatchError, InvalidArgumentError
+from .region import RegionArrays, regionArrays
+
+DIGITS = 9  # to which parameters have to agree: two Systems of one force field differ by rounding alone
+
+#: Kinds of terms of OpenMM's forces and their number of particles: get<kind>Parameters(i) gives those first.
+TERMS = {
+    "HarmonicBondForce": ("Bond", 2), "HarmonicAngleForce": ("Angle", 3), "PeriodicTorsionForce": ("Torsion", 4),
+    "RBTorsionForce": ("Torsion", 4), "CustomBondForce": ("Bond", 2), "CustomAngleForce": ("Angle", 3),
+    "CustomTorsionForce": ("Torsion", 4), "CustomCompoundBondForce": ("Bond", None)}
+#: Forces with parameters of each particle; those of pairs beside them are exceptions or exclusions.
+PARTICLES = {"NonbondedForce": "Exception", "CustomNonbondedForce": "Exclusion", "AmoebaVdwForce": None}
+
+
+def createRegionSystem(topology, forcefield, atoms: Optional[Iterable[int]] = None, **args):
+    """The region alone in vacuo, without a cutoff, on the host's force field.
+
+    Parameters
+    ----------
+    topology : openmm.app.Topology
+        Of the whole System, with hydrogens.
+    forcefield : openmm.app.ForceField
+        The one that the host's System was made with.
+    atoms : iterable of int, optional
+        The region, complete molecules; None: the protein.
+    args
+        Options of ``ForceField.createSystem`` that the host was made with: ``constraints``, ``polarization``, ...; without
+        ``nonbondedMethod`` and cutoffs.
+
+    Returns
+    -------
+    openmm.System
+        For the option ``regionSystem`` of ``createMixedSystem``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The region cuts a molecule, an option does not belong here, or the force field does not fit.
+    """
+    from openmm import app
+
+    for name in ("nonbondedMethod", "nonbondedCutoff", "vdwCutoff", "switchDistance"):
+        if name in args:
+            raise InvalidArgumentError(f"{name} is an option of the host: the region alone is in vacuo, without a cutoff")
+    arrays = regionArrays(topology, atoms)
+    outside = np.setdiff1d(np.arange(len(arrays.particles)), arrays.region)
+    if len(outside):
+        raise InvalidArgumentError(f"the region cuts a molecule ({arrays.describe(int(outside[0]))} is not in it): make its "
+                                   "System yourself, from the host's terms between atoms of the region")
+    try:
+        return forcefield.createSystem(_part(topology, set(arrays.regionParticles.tolist())),
+                                       nonbondedMethod=app.NoCutoff, removeCMMotion=False, **args)
+    except ValueError as error:
+        raise InvalidArgumentError(f"the force field does not fit the region: {error}") from error
+
+
+def checkRegionSystem(system, regionSystem, arrays: RegionArrays) -> None:
+    """Refuses a region System whose terms are not those of the host between the region's atoms.
+
+    Bonded terms, constraints, non-bonded parameters and exceptions, the parameters of AMOEBA's forces; forces that OpenMM
+    cannot list term by term are not compared.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The region's System has another number of particles, or virtual sites.
+    ForceFieldMismatchError
+        The first term that one of the two has and the other has not.
+    """
+    particles = arrays.regionParticles.tolist()
+    if regionSystem.getNumParticles() != len(particles):
+        raise InvalidArgumentError(f"the region's System has {regionSystem.getNumParticles()} particles, the region "
+                                   f"{len(particles)} atoms: it must have those and nothing else, in their order")
+    local = {particle: k for k, particle in enumerate(particles)}
+    host, alone = _terms(system, local), _terms(regionSystem, {k: k for k in range(len(particles))})
+    for missing, text in ((host - alone, "the host has it, the region's System has not"),
+                          (alone - host, "the region's System has it, the host has not")):
+        if missing:
+            kind, atoms, parameters = min(missing, key=repr)
+            names = ", ".join(arrays.describe(int(arrays.region[k])) for k in atoms)
+            values = ", ".join(f"{value:.6g}" if isinstance(value, float) else str(value) for value in parameters)
+            raise ForceFieldMismatchError(f"the region's System is not the host's force field: {kind} of {names} "
+                                          f"({values}): {text}")
+
+
+def _part(topology, chosen: set):
+    """The topology of some atoms, in their order."""
+    from openmm import app
+
+    part, atoms = app.Topology(), {}
+    for chain in topology.chains():
+        if not any(atom.index in chosen for atom in chain.atoms()):
+            continue
+        newChain = part.addChain(chain.id)
+        for residue in chain.residues():
+            members = [atom for atom in residue.atoms() if atom.index in chosen]
+            if members:
+                newResidue = part.addResidue(residue.name, newChain, residue.id, residue.insertionCode)
+                for atom in members:
+                    atoms[atom] = part.addAtom(atom.name, atom.element, newResidue)
+    for a, b in topology.bonds():
+        if a in atoms and b in atoms:
+            part.addBond(atoms[a], atoms[b])
+    return part
+
+
+def _terms(system, local: dict) -> Counter:
+    """(kind, atoms of the region, parameters) of all terms between atoms of the region; local: particle -> atom."""
+    found: Counter = Counter()
+    for i in range(system.getNumConstraints()):
+        a, b, length = system.getConstraintParameters(i)
+        _add(found, "constraint", (a, b), (length,), local)
+    for force in system.getForces():
+        name = type(force).__name__
+        if name in TERMS:
+            for atoms, parameters in _listed(force, *TERMS[name]):
+                _add(found, _kind(force, TERMS[name][0]), atoms, parameters, local)
+        elif name == "CMAPTorsionForce":
+            maps = [tuple(map(float, force.getMapParameters(i)[1]._value)) for i in range(force.getNumMaps())]
+            for i in range(force.getNumTorsions()):
+                index, *atoms = force.getTorsionParameters(i)
+                if all(atom in local for atom in atoms):
+                    found["CMAP torsion", tuple(local[a] for a in atoms), _rounded((sum(map(abs, maps[index])),))] += 1
+        elif name == "AmoebaMultipoleForce":
+            for particle, atom in local.items():
+                *values, axis, z, x, y, thole, damping, polarity = force.getMultipoleParameters(particle)
+                axes = tuple(local.get(int(k), -1) for k in (z, x, y))
+                found["multipole", (atom, *(k for k in axes if k >= 0)), _rounded((*values, thole, damping, polarity)) + (axis,)] += 1
+        elif name in PARTICLES:
+            _addNonbonded(found, force, name, local)
+    return found
+
+
+def _kind(force, term: str) -> str:
+    """A term's name; Custom*Forces are told apart by their energy functions."""
+    function = getattr(force, "getEnergyFunction", lambda: "")()
+    return f"{term.lower()} {function}".strip()
+
+
+def _listed(force, term: str, count: Optional[int]) -> Iterator[tuple]:
+    for i in range(getattr(force, f"getNum{term}s")()):
+        values = getattr(force, f"get{term}Parameters")(i)
+        yield (values[0], values[1:]) if count is None else (values[:count], values[count:])
+
+
+def _addNonbonded(found: Counter, force, name: str, local: dict) -> None:
+    table = _typeTable(force, local) if name == "CustomNonbondedForce" else {}
+    for particle, atom in local.items():
+        values = force.getParticleParameters(particle)
+        if name == "AmoebaVdwForce":  # its first value is the atom that the site is moved towards
+            values = values[1:]
+        found[_kind(force, "non-bonded parameters"), (atom,), table.get(particle) or _rounded(values)] += 1
+    pairs = PARTICLES[name]
+    if pairs:
+        for i in range(getattr(force, f"getNum{pairs}s")()):
+            a, b, *values = getattr(force, f"get{pairs}{'Parameters' if pairs == 'Exception' else 'Particles'}")(i)
+            _add(found, pairs.lower(), (a, b), values, local)
+
+
+def _typeTable(force, local: dict) -> dict:
+    """Where a CustomNonbondedForce looks up pairs of types in tables (CHARMM's Lennard-Jones terms), types are numbered in
+    each System anew: what says as much of a particle is its row of table values with the region's other atoms, by sum."""
+    tables = _tables(force)
+    if force.getNumPerParticleParameters() != 1 or not tables:
+        return {}
+    types = np.array([int(force.getParticleParameters(particle)[0]) for particle in local])
+    weights = np.sqrt(1 + np.arange(len(types)))  # so that exchanged partners show
+    rows = [table[np.ix_(types, types)] @ weights for table in tables]
+    return {particle: _rounded(row) for particle, row in zip(local, np.transpose(rows))}
+
+
+def _tables(force) -> list:
+    """The force's tabulated functions as arrays [x, y], if all of them are Discrete2DFunctions."""
+    import openmm
+
+    found = []
+    for i in range(force.getNumTabulatedFunctions()):  # whose values Python reads from XML alone
+        element = ElementTree.fromstring(openmm.XmlSerializer.serialize(force.getTabulatedFunction(i)))
+        if element.get("type") != "Discrete2DFunction":
+            return []
+        values = [float(value.get("v")) for value in element.iter("Value")]
+        found.append(np.array(values).reshape(int(element.get("ysize")), int(element.get("xsize"))).T)
+    return found
+
+
+def _add(found: Counter, kind: str, atoms, parameters, local: dict) -> None:
+    """Counts a term if all of its atoms are in the region, whichever way round they are listed."""
+    if all(atom in local for atom in atoms):
+        inside = tuple(local[atom] for atom in atoms)
+        found[kind, min(inside, inside[::-1]), _rounded(parameters)] += 1
+
+
+def _rounded(parameters) -> tuple:
+    """Parameters as plain numbers, flat, to DIGITS significant digits."""
+    flat: list = []
+    for value in parameters:
+        value = getattr(value, "_value", value)
+        if isinstance(value, (str, int)):
+            flat.append(value)
+        elif np.iterable(value):
+            flat += _rounded(value)
+        else:
+            flat.append(float(f"{value:.{DIGITS}g}") + 0.0)  # + 0.0: no minus zero
+    return tuple(flat)

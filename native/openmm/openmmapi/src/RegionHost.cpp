@@ -1,0 +1,161 @@
+#include "RegionHost.h"
+#include "openmm/CustomNonbondedForce.h"
+#include "openmm/NonbondedForce.h"
+#include "openmm/OpenMMException.h"
+#include "openmm/Platform.h"
+#include <cmath>
+#include <limits>
+#include <map>
+
+using namespace OpenMM;
+using namespace std;
+
+namespace PluginBridge {
+
+namespace {
+
+[[noreturn]] void refuse(const string& reason) {
+    throw OpenMMException("FragmentedPotentialForce: " + reason);
+}
+
+Vec3 findNearestImage(Vec3 displacement, const Vec3* box) {
+    for (int k = 2; k >= 0; k--)
+        displacement -= box[k] * floor(displacement[k] / box[k][k] + 0.5);
+    return displacement;
+}
+
+/** E_host(region alone) has no cutoff, as what the model puts in its place has none. */
+void checkHasNoCutoff(const System& system) {
+    const string advice = "; make the region's System without a cutoff (nonbondedMethod=NoCutoff)";
+    for (int i = 0; i < system.getNumForces(); i++) {
+        const Force& force = system.getForce(i);
+        if (dynamic_cast<const FragmentedPotentialForce*>(&force) != nullptr)
+            refuse("the region's System has a FragmentedPotentialForce; it must be that of the host's force "
+                   "field");
+        if (force.usesPeriodicBoundaryConditions())
+            refuse("the region's System has a periodic force (" + force.getName() + ")" + advice);
+        auto nonbonded = dynamic_cast<const NonbondedForce*>(&force);
+        auto custom = dynamic_cast<const CustomNonbondedForce*>(&force);
+        if ((nonbonded != nullptr && nonbonded->getNonbondedMethod() != NonbondedForce::NoCutoff) ||
+            (custom != nullptr && custom->getNonbondedMethod() != CustomNonbondedForce::NoCutoff))
+            refuse("the region's System has a non-bonded force with a cutoff (" + force.getName() + ")" +
+                   advice);
+    }
+}
+
+} // namespace
+
+RegionHost::RegionHost(const FragmentedPotentialForce& force, const Platform& hostPlatform, int threads)
+    : system(force.getRegionSystem()), integrator(0.001) {
+    for (int i = 0; i < force.getNumAtoms(); i++) {
+        int particle, atomicNumber, residue;
+        string name;
+        bool inRegion;
+        force.getAtom(i, particle, atomicNumber, name, residue, inRegion);
+        if (inRegion)
+            atoms.push_back(i);
+    }
+    if (system->getNumParticles() != static_cast<int>(atoms.size()))
+        refuse("the region's System has " + to_string(system->getNumParticles()) +
+               " particles, but the region has " + to_string(atoms.size()) +
+               " atoms: it must have the region's atoms, in their order, and nothing else");
+    checkHasNoCutoff(*system);
+    positions.resize(atoms.size());
+    findMolecules(force);
+    createContext(hostPlatform, threads);
+}
+
+void RegionHost::createContext(const Platform& hostPlatform, int threads) {
+    // Reference stays in double precision throughout; elsewhere CPU is the faster one, where it has the
+    // force.
+    bool useReference = hostPlatform.getName() == "Reference";
+    string reason;
+    for (const char* name : {"CPU", "Reference"}) {
+        if (useReference && string(name) == "CPU")
+            continue;
+        try {
+            Platform& platform = Platform::getPlatformByName(name);
+            map<string, string> properties;
+            if (string(name) == "CPU")
+                properties["Threads"] = to_string(threads);
+            context = make_unique<Context>(*system, integrator, platform, properties);
+            return;
+        } catch (const OpenMMException& error) {
+            reason = error.what();
+        }
+    }
+    refuse("no Context of the region's System can be made: " + reason);
+}
+
+void RegionHost::findMolecules(const FragmentedPotentialForce& force) {
+    vector<int> particleOfAtom(force.getNumAtoms(), -1);
+    for (size_t i = 0; i < atoms.size(); i++)
+        particleOfAtom[atoms[i]] = i;
+    vector<vector<int>> bonded(atoms.size());
+    for (int i = 0; i < force.getNumBonds(); i++) {
+        int atom1, atom2;
+        force.getBond(i, atom1, atom2);
+        int a = particleOfAtom.at(atom1), b = particleOfAtom.at(atom2);
+        if (a >= 0 && b >= 0) {
+            bonded[a].push_back(b);
+            bonded[b].push_back(a);
+        }
+    }
+    vector<bool> isFound(atoms.size(), false);
+    for (size_t root = 0; root < atoms.size(); root++) {
+        if (isFound[root])
+            continue;
+        vector<pair<int, int>> molecule = {{static_cast<int>(root), static_cast<int>(root)}};
+        isFound[root] = true;
+        for (size_t next = 0; next < molecule.size(); next++)
+            for (int other : bonded[molecule[next].first])
+                if (!isFound[other]) {
+                    isFound[other] = true;
+                    molecule.push_back({other, molecule[next].first});
+                }
+        molecules.push_back(molecule);
+    }
+}
+
+void RegionHost::makeWhole(const Vec3* box) {
+    for (size_t m = 0; m < molecules.size(); m++) {
+        for (const auto& [particle, parent] : molecules[m])
+            positions[particle] =
+                positions[parent] + findNearestImage(positions[particle] - positions[parent], box);
+        // By the closest contact with the molecules before it.
+        Vec3 shift;
+        double shortest = numeric_limits<double>::infinity();
+        for (size_t before = 0; before < m; before++)
+            for (const auto& [other, otherParent] : molecules[before])
+                for (const auto& [particle, parent] : molecules[m]) {
+                    Vec3 apart = positions[particle] - positions[other];
+                    Vec3 nearest = findNearestImage(apart, box);
+                    if (nearest.dot(nearest) < shortest) {
+                        shortest = nearest.dot(nearest);
+                        shift = nearest - apart;
+                    }
+                }
+        if (m > 0)
+            for (const auto& [particle, parent] : molecules[m])
+                positions[particle] += shift;
+    }
+}
+
+double RegionHost::subtract(const vector<double>& atomPositions, const Vec3* boxVectors, double* atomForces) {
+    for (size_t i = 0; i < atoms.size(); i++)
+        positions[i] = Vec3(atomPositions[3 * atoms[i]], atomPositions[3 * atoms[i] + 1],
+                            atomPositions[3 * atoms[i] + 2]);
+    if (boxVectors != nullptr)
+        makeWhole(boxVectors);
+    context->setPositions(positions);
+    State state = context->getState(State::Energy | (atomForces == nullptr ? 0 : State::Forces));
+    if (atomForces != nullptr) {
+        const vector<Vec3>& forces = state.getForces();
+        for (size_t i = 0; i < atoms.size(); i++)
+            for (int k = 0; k < 3; k++)
+                atomForces[3 * atoms[i] + k] -= forces[i][k];
+    }
+    return state.getPotentialEnergy();
+}
+
+} // namespace PluginBridge

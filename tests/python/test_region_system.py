@@ -1,0 +1,239 @@
+"""Hosts on any force field: E = E_host + lambda (E_region - E_host(region alone)), CHARMM36 and AMOEBA."""
+import copy
+import functools
+
+import numpy as np
+import pytest
+
+openmm = pytest.importorskip("openmm")
+import hosts  # noqa: E402
+from openmm import app, unit  # noqa: E402
+
+NAME = "FragmentedPotentialForce_lambda"
+CHARMM, AMOEBA = ("charmm36.xml", "charmm36/water.xml"), ("amoeba2013.xml",)
+
+
+@functools.lru_cache(maxsize=None)
+def forceField(*files):
+    """CHARMM36's file takes seconds to read."""
+    return app.ForceField(*files)
+
+
+@functools.lru_cache(maxsize=None)
+def solvated(peptide, forcefield, padding=0.5):
+    """Topology and positions (nm) of a peptide in a small box of three-site water."""
+    modeller = app.Modeller(peptide.topology, peptide.positions)
+    modeller.addSolvent(forcefield, model="tip3p", padding=padding * unit.nanometer, neutralize=False)
+    return modeller.topology, np.array(modeller.positions.value_in_unit(unit.nanometer))
+
+
+def charmmHost(peptide, **args):
+    forcefield = forceField(*CHARMM)
+    topology, positions = solvated(peptide, forcefield)
+    system = forcefield.createSystem(topology, nonbondedMethod=app.PME, nonbondedCutoff=0.6 * unit.nanometer, **args)
+    return forcefield, topology, positions, system
+
+
+def amoebaHost(peptide):
+    """A peptide with a few waters in vacuo: mutual polarisation converged far beyond what differences need."""
+    forcefield = forceField(*AMOEBA)
+    topology, positions = solvated(peptide, forceField(hosts.FF14SB, "amber14/tip3p.xml"), 0.4)
+    modeller = app.Modeller(topology, positions * unit.nanometer)
+    waters = [r for r in topology.residues() if r.name == "HOH"]
+    modeller.delete(waters[4:])
+    args = dict(polarization="mutual", mutualInducedTargetEpsilon=1e-7)
+    system = forcefield.createSystem(modeller.topology, nonbondedMethod=app.NoCutoff, **args)
+    return forcefield, modeller.topology, np.array(modeller.positions.value_in_unit(unit.nanometer)), system, args
+
+
+def referenceEnergy(plugin, model, topology, positions, system, regionSystem, scheme="whole"):
+    """The total by hand: the plain host, an OpenMM Context of the region alone, the evaluator's energy of the region."""
+    atoms = plugin.proteinAtoms(topology)
+    host, _ = hosts.energyForces(system, positions)
+    alone, _ = hosts.energyForces(regionSystem, positions[atoms])
+    evaluator = plugin.Evaluator(topology, model, scheme, precision="double", atoms=atoms)
+    return host - alone + evaluator.evaluate(positions, quantity="total").energy
+
+
+def test_on_an_ff14sb_host_it_is_the_plain_correction(plugin, any_network, pentapeptide):
+    """E_host(region alone) is then E_ff14SB(region): two routes to one energy, in a periodic box."""
+    topology, positions = hosts.solvated(pentapeptide)
+    system = hosts.solventSystem(topology)
+    potential = plugin.FragmentPotential(any_network, precision="double")
+    alone = plugin.createRegionSystem(topology, app.ForceField(hosts.FF14SB), constraints=app.HBonds)
+    plain = hosts.energyForces(potential.createMixedSystem(topology, system), positions)
+    other = hosts.energyForces(potential.createMixedSystem(topology, system, regionSystem=alone), positions)
+    # the constrained bonds' terms, which OpenMM leaves out of both Systems, come back with E_ff14SB(region)
+    assert other[0] == pytest.approx(plain[0], abs=1e-6 * abs(plain[0]))
+    assert hosts.relativeError(other[1], plain[1]) < 1e-6
+
+
+def test_the_region_torn_apart_over_periodic_images(plugin, network, pentapeptide):
+    """Our force alone (the host's own bonds do not look for images): the same energy and forces."""
+    topology, positions = hosts.solvated(pentapeptide)
+    system = hosts.solventSystem(topology, constraints=None, rigidWater=True)
+    alone = plugin.createRegionSystem(topology, app.ForceField(hosts.FF14SB))
+    mixed = plugin.FragmentPotential(network, precision="double").createMixedSystem(
+        topology, system, forceGroup=3, regionSystem=alone)
+    box = np.array([vector.value_in_unit(unit.nanometer) for vector in system.getDefaultPeriodicBoxVectors()])
+    moved = positions.copy()
+    protein = plugin.proteinAtoms(topology)
+    moved[protein] += np.random.default_rng(3).integers(-2, 3, (len(protein), 3)) @ box
+    energy, forces = hosts.evaluate(hosts.context(mixed, positions), groups={3})
+    movedEnergy, movedForces = hosts.evaluate(hosts.context(mixed, moved), groups={3})
+    assert movedEnergy == pytest.approx(energy, abs=1e-6 * abs(energy))
+    assert hosts.relativeError(movedForces, forces) < 1e-7
+
+
+def test_charmm_host(plugin, any_network, chignolin):
+    """Energy against the parts by hand, forces against differences, lambda from the host to the model."""
+    forcefield, topology, positions, system = charmmHost(chignolin)
+    alone = plugin.createRegionSystem(topology, forcefield)
+    mixed = plugin.FragmentPotential(any_network, precision="double").createMixedSystem(topology, system, regionSystem=alone)
+    ctx = hosts.context(mixed, positions)
+    total, forces = hosts.evaluate(ctx)
+    assert total == pytest.approx(referenceEnergy(plugin, any_network, topology, positions, system, alone), abs=1e-6 * abs(total))
+
+    def energy(x):
+        ctx.setPositions(x)
+        return hosts.evaluate(ctx)[0]
+    atoms = np.random.default_rng(2).choice(plugin.proteinAtoms(topology), 4, replace=False)
+    numerical = hosts.numericalForces(energy, positions, atoms, 5e-5)
+    assert abs(forces[atoms] - numerical).max() < 2e-5 * abs(forces).max()
+
+    ctx.setPositions(positions)
+    host, hostForces = hosts.energyForces(system, positions)
+    ctx.setParameter(NAME, 0)
+    assert hosts.evaluate(ctx)[0] == host and (hosts.evaluate(ctx)[1] == hostForces).all()
+    ctx.setParameter(NAME, 0.25)
+    assert hosts.evaluate(ctx)[0] == pytest.approx(0.75 * host + 0.25 * total, abs=1e-6 * abs(total))
+
+
+def test_charmm_host_is_refused_without_its_region_system(plugin, network, chignolin):
+    _, topology, _, system = charmmHost(chignolin)
+    with pytest.raises(plugin.PluginBridgeError):
+        plugin.FragmentPotential(network).createMixedSystem(topology, system)
+
+
+def test_charmm_host_through_xml(plugin, network, chignolin):
+    forcefield, topology, positions, system = charmmHost(chignolin)
+    mixed = plugin.FragmentPotential(network).createMixedSystem(
+        topology, system, regionSystem=plugin.createRegionSystem(topology, forcefield))
+    text = openmm.XmlSerializer.serialize(mixed)
+    again = openmm.XmlSerializer.deserialize(text)
+    assert openmm.XmlSerializer.serialize(again) == text
+    assert hosts.energyForces(again, positions)[0] == hosts.energyForces(mixed, positions)[0]
+    assert hosts.energyForces(copy.deepcopy(mixed), positions, "CPU")[0] == pytest.approx(
+        hosts.energyForces(mixed, positions)[0], rel=1e-4)
+
+
+def test_charmm_host_with_ff14sb_in_its_place_is_ff14sb(plugin, chignolin):
+    """Of a host in vacuo nothing is left: OpenMM's own ff14SB System gives the same energy and forces."""
+    forcefield = forceField(*CHARMM)
+    system = forcefield.createSystem(chignolin.topology, nonbondedMethod=app.NoCutoff)
+    mixed = plugin.FragmentPotential("ff14sb").createMixedSystem(
+        chignolin.topology, system, regionSystem=plugin.createRegionSystem(chignolin.topology, forcefield))
+    positions = chignolin.getPositions(asNumpy=True)._value
+    energy, forces = hosts.energyForces(mixed, positions)
+    expected, expectedForces = hosts.energyForces(hosts.vacuumSystem(chignolin.topology), positions)
+    assert energy == pytest.approx(expected, abs=1e-6 * abs(expected))
+    assert hosts.relativeError(forces, expectedForces) < 1e-6
+
+
+@pytest.mark.slow
+def test_charmm_host_conserves_energy(plugin, trained, chignolin):
+    """NVE at 0.5 fs and at half that: the fluctuation of the total energy falls with the square of the step."""
+    forcefield = forceField(*CHARMM)
+    system = forcefield.createSystem(chignolin.topology, nonbondedMethod=app.NoCutoff)
+    mixed = plugin.FragmentPotential(trained, precision="double").createMixedSystem(
+        chignolin.topology, system, regionSystem=plugin.createRegionSystem(chignolin.topology, forcefield))
+    spreads = []
+    for step in (0.0005, 0.00025):
+        ctx = hosts.context(mixed, chignolin.getPositions(asNumpy=True)._value, step=step)
+        openmm.LocalEnergyMinimizer.minimize(ctx, 50.0, 20)
+        ctx.setVelocitiesToTemperature(200, 7)
+        energies = []
+        for _ in range(30):
+            ctx.getIntegrator().step(round(0.004 / step))
+            state = ctx.getState(getEnergy=True)
+            energies.append((state.getPotentialEnergy() + state.getKineticEnergy())._value)
+        spreads.append(np.std(energies))
+    assert 2.5 < spreads[0] / spreads[1] < 6, spreads
+
+
+@pytest.mark.slow
+def test_amoeba_host(plugin, network, alanine):
+    """Polarisable multipoles around a region on the network: energy by hand, forces by differences."""
+    forcefield, topology, positions, system, args = amoebaHost(alanine)
+    alone = plugin.createRegionSystem(topology, forcefield, **args)
+    mixed = plugin.FragmentPotential(network, precision="double").createMixedSystem(topology, system, regionSystem=alone)
+    ctx = hosts.context(mixed, positions)
+    total, forces = hosts.evaluate(ctx)
+    assert total == pytest.approx(referenceEnergy(plugin, network, topology, positions, system, alone), abs=1e-5 * abs(total))
+
+    def energy(x):
+        ctx.setPositions(x)
+        return hosts.evaluate(ctx)[0]
+    water = next(a.index for a in topology.atoms() if a.residue.name == "HOH")
+    atoms = [8, water]
+    numerical = hosts.numericalForces(energy, positions, atoms, 5e-5)
+    assert abs(forces[atoms] - numerical).max() < 1e-5 * abs(forces).max()
+
+
+def test_another_force_field_is_named(plugin, network, chignolin):
+    _, topology, _, system = charmmHost(chignolin)
+    wrong = plugin.createRegionSystem(topology, app.ForceField("amber14/protein.ff14SB.xml"))
+    with pytest.raises(plugin.ForceFieldMismatchError, match="the region's System is not the host's force field"):
+        plugin.FragmentPotential(network).createMixedSystem(topology, system, regionSystem=wrong)
+
+
+def test_one_changed_term_is_named(plugin, network, chignolin):
+    forcefield, topology, _, system = charmmHost(chignolin)
+    alone = plugin.createRegionSystem(topology, forcefield)
+    bonds = next(f for f in alone.getForces() if isinstance(f, openmm.HarmonicBondForce))
+    a, b, length, k = bonds.getBondParameters(3)
+    bonds.setBondParameters(3, a, b, length, 1.001 * k)
+    names = [atom.name for atom in topology.atoms()]
+    with pytest.raises(plugin.ForceFieldMismatchError, match="bond of") as error:
+        plugin.FragmentPotential(network).createMixedSystem(topology, system, regionSystem=alone)
+    assert names[a] in str(error.value) and names[b] in str(error.value)
+
+
+def test_constraints_must_be_the_hosts(plugin, network, chignolin):
+    forcefield, topology, _, system = charmmHost(chignolin, constraints=app.HBonds)
+    potential = plugin.FragmentPotential(network)
+    with pytest.raises(plugin.ForceFieldMismatchError):
+        potential.createMixedSystem(topology, system, regionSystem=plugin.createRegionSystem(topology, forcefield))
+    alone = plugin.createRegionSystem(topology, forcefield, constraints=app.HBonds)
+    potential.createMixedSystem(topology, system, regionSystem=alone)
+    with pytest.raises(plugin.InvalidArgumentError, match="removeConstraints"):
+        potential.createMixedSystem(topology, system, regionSystem=alone, removeConstraints=True)
+
+
+def test_a_region_system_of_another_molecule(plugin, network, chignolin, alanine):
+    _, topology, _, system = charmmHost(chignolin)
+    other = plugin.createRegionSystem(alanine.topology, app.ForceField(hosts.FF14SB))
+    with pytest.raises(plugin.InvalidArgumentError, match="22 particles, the region"):
+        plugin.FragmentPotential(network).createMixedSystem(topology, system, regionSystem=other)
+
+
+def test_a_cutoff_is_refused_when_the_context_is_made(plugin, network, chignolin):
+    forcefield, topology, positions, system = charmmHost(chignolin)
+    alone = plugin.createRegionSystem(topology, forcefield)
+    for force in alone.getForces():
+        if isinstance(force, (openmm.NonbondedForce, openmm.CustomNonbondedForce)):
+            force.setNonbondedMethod(force.CutoffNonPeriodic)
+    mixed = plugin.FragmentPotential(network).createMixedSystem(topology, system, regionSystem=alone)
+    with pytest.raises(openmm.OpenMMException, match="with a cutoff"):
+        hosts.context(mixed, positions)
+
+
+def test_a_cut_molecule_needs_a_system_by_hand(plugin, chignolin):
+    atoms = [a.index for a in chignolin.topology.atoms() if a.residue.index < 3]
+    with pytest.raises(plugin.InvalidArgumentError, match="cuts a molecule"):
+        plugin.createRegionSystem(chignolin.topology, forceField(*CHARMM), atoms)
+
+
+def test_options_of_the_host_are_refused(plugin, chignolin):
+    with pytest.raises(plugin.InvalidArgumentError, match="nonbondedMethod"):
+        plugin.createRegionSystem(chignolin.topology, forceField(*CHARMM), nonbondedMethod=app.PME)
