@@ -1,0 +1,57 @@
+"""Failed runs on GFN2-xTB's own surface: it starts where the network's run did, and says what it saw."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("openmm")
+pytest.importorskip("pdbfixer")
+pytest.importorskip("torch")
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "training"))
+
+from pbtrain import failures  # noqa: E402
+
+ROWS = [{"name": "ACE-ALA-NME", "temperature": 300.0, "seed": 1, "failure": "broken bond", "detail": "CA-HA after 900 steps"},
+        {"name": "ACE-GLY-NME", "temperature": 500.0, "seed": 2, "failure": None, "detail": ""}]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    pytest.importorskip("h5py")
+    folder = tmp_path_factory.mktemp("failures")
+    path = folder / "runs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+
+    def call(*options):
+        return subprocess.run([sys.executable, "-m", "pbtrain.failures", str(path), "--workers", "1", *map(str, options)],
+                              env={**os.environ, "PYTHONPATH": str(ROOT / "training")}, capture_output=True, text=True, timeout=300)
+    return folder, call
+
+
+@pytest.mark.slow
+def test_only_failed_runs_are_run_and_only_once(run):
+    folder, call = run
+    first = call("--ps", 0.12)
+    assert first.returncode == 0, first.stderr
+    fates = failures.read(folder / "runs_gfn2.jsonl")
+    assert [(f["name"], f["failure"], f["repeat"]) for f in fates] == [("ACE-ALA-NME", None, 0)]
+    assert "CA-HA after 900 steps | holds 0.12 ps" in first.stdout and "GLY" not in first.stdout
+    assert 1.0 < fates[0]["largest_bond_ratio"] < 1.3
+    assert call("--ps", 0.12).stdout == first.stdout and len(failures.read(folder / "runs_gfn2.jsonl")) == 1
+
+
+def test_options_that_make_no_sense(run):
+    _, call = run
+    assert "--ps is above 0" in call("--ps", 0).stderr
+
+
+def test_the_table_names_what_both_did():
+    fates = [ROWS[0] | {"repeat": k, "failure": kind, "detail": detail, "ps": 0.4}
+             for k, (kind, detail) in enumerate([("proton transfer", "H to OXT after 40 steps"), (None, "")])]
+    lines = failures.table([ROWS[0]], fates).splitlines()
+    assert lines[2] == ("| ACE-ALA-NME, 300 K, seed 1 | broken bond, CA-HA after 900 steps | "
+                        "proton transfer, H to OXT after 40 steps; holds 0.4 ps |")
