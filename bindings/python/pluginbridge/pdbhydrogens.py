@@ -1,0 +1,278 @@
+"""Protonation forms, hydrogens (OpenMM's Modeller), the check against ff14SB, and relaxation of what was added."""
+from __future__ import annotations
+
+import math
+import random
+
+from . import pdbnames
+from .errors import TopologyError, UnsupportedError
+from .pdbchains import Chain
+from .pdbtext import Atom, RawFile, Residue, fail
+from .preparation import Report
+
+_RELAX_STEPS = 300
+_CONTACT = 2.0
+
+
+def choose_forms(raw: RawFile, chains: list[Chain], bridges: list, ph: float, asked: dict, hydrogens: str, report: Report) -> None:
+    """Decides the protonation form of every residue: as asked, else by its hydrogens, its name, and last by the pH.
+
+    Parameters
+    ----------
+    bridges : list of pairs of Residue
+        Disulfides; their cysteines are CYX.
+    asked : dict
+        (chain, number, insertion code) to form.
+    hydrogens : str
+        ``"keep"``: hydrogens and names of the file decide where they say something; ``"rebuild"``: the pH decides.
+
+    Raises
+    ------
+    TopologyError, UnsupportedError
+        A form was asked for that the residue or ff14SB does not have.
+    """
+    bridged = {id(r) for pair in bridges for r in pair}
+    seen = set()
+    for chain in chains:
+        for index, residue in enumerate(chain.residues):
+            ends = ("N" if index == 0 and not chain.ring else "") + ("C" if residue is chain.residues[-1] and not chain.ring else "")
+            wanted = asked.get(residue.key)
+            seen.add(residue.key)
+            if residue.name not in ("ASP", "GLU", "HIS", "CYS", "LYS"):
+                if wanted is not None and wanted != residue.name:
+                    fail(raw, residue, f"cannot be {wanted}: ff14SB has {residue.name} in one form only")
+                residue.form = ""
+                continue
+            residue.form = _form(raw, residue, ends, wanted, id(residue) in bridged, ph, hydrogens, report)
+    missing = [key for key in asked if key not in seen]
+    if missing:
+        raise TopologyError(f"{raw.name}: a protonation form is given for residue {missing[0][1]}{missing[0][2]} of chain "
+                            f"'{missing[0][0]}', which is not in the protein")
+
+
+def _form(raw, residue, ends, wanted, bridged, ph, hydrogens, report):
+    if bridged:
+        if wanted not in (None, "CYX"):
+            fail(raw, residue, f"cannot be {wanted}: it is in a disulfide")
+        return "CYX"
+    said = residue.form if pdbnames.FORMS.get(residue.form) == residue.name else ""
+    if said == "CYX" or wanted == "CYX":
+        if wanted:
+            fail(raw, residue, "cannot be CYX: no other SG is within 2.5 Angstrom")
+        report.add("warning", residue, "is named CYX, but no other SG is within 2.5 Angstrom")
+        said = ""
+    by_hydrogens = pdbnames.form_by_hydrogens(residue) if hydrogens == "keep" else ""
+    if hydrogens != "keep":
+        said = ""
+    form, reason = next((f, r) for f, r in ((wanted, "as asked"), (by_hydrogens, "by its hydrogens"), (said, "by its name"),
+                                            (pdbnames.form_by_ph(residue.name, ph), f"at pH {ph:g}"), (residue.name, "")) if f)
+    if wanted is not None and pdbnames.FORMS.get(wanted, wanted) != residue.name:
+        fail(raw, residue, f"cannot be {wanted}, which is a form of {pdbnames.FORMS.get(wanted, wanted)}")
+    if form != "HIS" and any(end + form not in pdbnames.ff14sb_forms() for end in ends):
+        if reason.startswith("at pH"):
+            report.add("protonation", residue, f"{residue.name}, as ff14SB has no {form} at a chain's end")
+            return residue.name
+        raise UnsupportedError(f"{raw.name}, line {residue.line}: {residue} is {form} ({reason}), and ff14SB has none at the end of a "
+                               f"chain. Ask for {residue.name} (protonation, --protonation), or cap the ends (termini=\"capped\", --termini capped)")
+    if form not in (residue.name, "HIS"):
+        report.add("protonation", residue, f"{form} {reason}".strip())
+    return "" if form == "HIS" else form
+
+
+def strip_hydrogens(chains: list[Chain], hydrogens: str, report: Report) -> None:
+    """Takes off hydrogens that a form does not have, or all of them."""
+    for chain in chains:
+        for index, residue in enumerate(chain.residues):
+            present = [a for a in residue.atoms if a.element == "H"]
+            expected = () if hydrogens == "rebuild" else _expected(chain, index, residue)
+            gone = [a for a in present if a.name not in expected]
+            if gone:
+                residue.atoms = [a for a in residue.atoms if a not in gone]
+                if hydrogens != "rebuild":
+                    report.add("removed-hydrogen", residue, f"{', '.join(a.name for a in gone)}: "
+                               f"not in {residue.form or residue.name}" + _end(chain, index))
+    if hydrogens == "rebuild":
+        report.add("removed-hydrogen", None, "all of them, to be placed anew")
+
+
+def _expected(chain, index, residue):
+    first = index == 0 and not chain.ring
+    return pdbnames.hydrogens(residue.name, residue.form or ("*" if residue.name == "HIS" else ""), first, False)
+
+
+def _end(chain, index):
+    if chain.ring:
+        return " of a ring"
+    return {0: " at the chain's start", len(chain.residues) - 1: " at the chain's end"}.get(index, " inside a chain")
+
+
+def add_hydrogens(chains: list[Chain], others: list[Residue], bridges: list, ph: float, seed: int, report: Report) -> None:
+    """Adds missing hydrogens to protein and waters; other molecules are left as they are."""
+    from openmm import app
+
+    residues = [r for chain in chains for r in chain.residues]
+    before = {id(r): {a.name for a in r.atoms} for r in [*residues, *others]}
+    complete = all(set(_expected(c, i, r)) <= before[id(r)] and r.form + r.name != "HIS" for c in chains for i, r in enumerate(c.residues))
+    if complete and not any(r.name == "HOH" and len(r.atoms) < 3 for r in others):
+        return
+    top, positions = topology(chains, others, bridges)
+    modeller = app.Modeller(top, positions)
+    variants = [{"CYM": "CYX"}.get(r.form, r.form) or None for r in residues] + [None] * len(others)
+    pdbnames.hydrogens("ALA", "", False, False)  # loads definitions that OpenMM lacks
+    state = random.getstate()
+    random.seed(seed)  # Modeller draws first directions from it
+    try:
+        chosen = modeller.addHydrogens(pH=min(max(ph, 4.5), 8.0) if ph > 6.5 else 6.0, variants=variants, platform=platform(top.getNumAtoms()))
+    finally:
+        random.setstate(state)
+    made = modeller.positions.value_in_unit_system(_md())
+    for residue, form, new in zip([*residues, *others], chosen, modeller.topology.residues()):
+        if residue.name == "HIS" and not residue.form:
+            residue.form = form
+            report.add("protonation", residue, f"{form}, by the hydrogen bonds of its ring at pH {ph:g}")
+        residue.atoms = _merge(residue, new, made)
+    for chain in (c for c in chains if c.ring):
+        first = chain.residues[0]
+        first.atoms = [a for a in first.atoms if a.given or a.name not in ("H2", "H3") or first.atom(a.name) is None]
+    added = {id(r): [a.name for a in r.atoms if a.name not in before[id(r)]] for r in [*residues, *others]}
+    for residue in residues:
+        if added[id(residue)]:
+            report.add("added-hydrogen", residue, ", ".join(added[id(residue)]))
+    water = sum(len(added[id(r)]) for r in others)
+    if water:
+        report.add("added-hydrogen", None, f"{water} on waters")
+
+
+def _merge(residue, new, positions):
+    """Atoms in Modeller's order (hydrogens behind their heavy atoms), ours where we have them."""
+    ours = {a.name: a for a in residue.atoms}
+    return [ours.get(a.name) or Atom(a.name, a.element.symbol, tuple(10 * x for x in positions[a.index]), given=False)
+            for a in new.atoms()]
+
+
+def topology(chains: list[Chain], others: list[Residue], bridges: list):
+    """OpenMM's Topology and positions, bonds from the templates: OpenMM's own reader joins whatever follows each other."""
+    from openmm import Vec3, app, unit
+
+    top, handles, positions = app.Topology(), {}, []
+
+    def add(residue, chain):
+        made = top.addResidue(residue.name, chain, residue.number, residue.insertion)
+        for atom in residue.atoms:
+            try:
+                element = app.Element.getBySymbol(atom.element)
+            except KeyError:
+                raise TopologyError(f"line {atom.line}: atom {atom.name} of {residue} has the element '{atom.element}', which there "
+                                    "is not: correct columns 77-78") from None
+            handles[id(residue), atom.name] = top.addAtom(atom.name, element, made)
+            positions.append(Vec3(*(0.1 * x for x in atom.position)))
+
+    def bond(a, first, b, second):
+        if (id(a), first) in handles and (id(b), second) in handles:
+            top.addBond(handles[id(a), first], handles[id(b), second])
+
+    for chain in chains:
+        made = top.addChain(chain.residues[0].chain)
+        for index, residue in enumerate(chain.residues):
+            add(residue, made)
+            for first, second in pdbnames.bonds_between_heavy_atoms(residue.name):
+                bond(residue, first, residue, second)
+            for hydrogen, parent in pdbnames.hydrogens(residue.name, "*", index == 0, False).items():
+                bond(residue, hydrogen, residue, parent)
+        for before, after in zip(chain.residues, chain.residues[1:]):
+            bond(before, "C", after, "N")
+        if chain.ring:
+            bond(chain.residues[-1], "C", chain.residues[0], "N")
+    for a, b in bridges:
+        bond(a, "SG", b, "SG")
+    for residue in others:
+        add(residue, top.addChain(residue.chain))
+        oxygens = [a.name for a in residue.atoms if a.element == "O"]
+        if residue.name == "HOH" and len(oxygens) == 1:
+            for atom in residue.atoms:
+                if atom.element == "H":
+                    bond(residue, oxygens[0], residue, atom.name)
+    return top, positions * unit.nanometer
+
+
+def _md():
+    from openmm import unit
+
+    return unit.md_unit_system
+
+
+def platform(atoms: int):
+    """Reference for few atoms (the same result every time), CPU for many."""
+    import openmm
+
+    names = {openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())}
+    return openmm.Platform.getPlatformByName("CPU" if atoms > 800 and "CPU" in names else "Reference")
+
+
+def check_and_relax(raw: RawFile, chains: list[Chain], bridges: list, report: Report) -> None:
+    """Lets OpenMM's ff14SB recognise every residue, then relaxes the atoms that were added; the file's own do not move.
+
+    Raises
+    ------
+    TopologyError
+        ff14SB has no such residue, or added atoms have no room.
+    """
+    import openmm
+    from openmm import app, unit
+
+    top, positions = topology(chains, [], bridges)
+    residues = [r for chain in chains for r in chain.residues]
+    field = pdbnames.force_field()
+    try:
+        templates = field.getMatchingTemplates(top)
+        system = field.createSystem(top, nonbondedMethod=app.NoCutoff if top.getNumAtoms() < 3000 else app.CutoffNonPeriodic)
+    except Exception as error:  # OpenMM raises ValueError and Exception
+        index = next((int(w) for w in str(error).replace("(", " ").split() if w.isdigit()), 0)
+        where = residues[min(max(index - 1, 0), len(residues) - 1)]
+        raise TopologyError(f"{raw.name}, line {where.line}: {where} fits no residue of ff14SB after preparation: {error}") from None
+    nonbonded = next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
+    report.charge = round(sum(nonbonded.getParticleParameters(i)[0].value_in_unit(unit.elementary_charge)
+                              for i in range(system.getNumParticles())))
+    report.forms = {str(_named(r)): t.name for r, t in zip(residues, templates)}
+    atoms = [a for r in residues for a in r.atoms]
+    if all(a.given for a in atoms):
+        return
+    for index, atom in enumerate(atoms):
+        if atom.given:
+            system.setParticleMass(index, 0.0)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform(len(atoms)))
+    context.setPositions(positions)
+    openmm.LocalEnergyMinimizer.minimize(context, 10.0, _RELAX_STEPS)
+    relaxed = context.getState(getPositions=True).getPositions().value_in_unit(unit.angstrom)
+    for atom, position in zip(atoms, relaxed):
+        if not atom.given:
+            atom.position = tuple(position)
+    _check_contacts(raw, chains, bridges)
+
+
+def _named(residue):
+    """The residue under the name that it has in the output."""
+    return Residue(residue.chain, residue.number, residue.insertion, output_name(residue))
+
+
+def output_name(residue: Residue) -> str:
+    """The residue's name in the output: that of PDB files, which OpenMM knows; CYM, as nothing else tells a thiolate."""
+    return "CYM" if residue.form == "CYM" else residue.name
+
+
+def _check_contacts(raw, chains, bridges):
+    """Added heavy atoms must have found room: caps of a narrow gap have none."""
+    import numpy as np
+
+    heavy = [(c, i, r, a) for c in chains for i, r in enumerate(c.residues) for a in r.atoms if a.element != "H"]
+    positions = np.array([a.position for *_, a in heavy])
+    for number, (chain, i, residue, atom) in enumerate(heavy):
+        if atom.given:
+            continue
+        for other in np.flatnonzero(((positions - positions[number]) ** 2).sum(axis=1) < _CONTACT ** 2):
+            chain2, j, residue2, atom2 = heavy[other]
+            beside = chain2 is chain and (abs(i - j) <= 1 or (chain.ring and abs(i - j) == len(chain.residues) - 1))
+            if not beside and {atom.name, atom2.name} != {"SG"}:
+                fail(raw, residue if residue.line else residue2, f"leaves no room: {atom.name} of {residue}, which was added, is "
+                     f"{math.dist(atom.position, atom2.position):.1f} Angstrom from {atom2.name} of {residue2}. "
+                     "Model the missing residues (breaks=\"model\"), or correct the structure")
