@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import math
 import os
 
@@ -37,18 +38,35 @@ def require_pdbfixer():
 
 @contextlib.contextmanager
 def quiet_platform():
-    """OpenMM's default platform is CPU: PDBFixer takes the default one, and a GPU's kernels take longer to compile than to run."""
-    before = os.environ.get("OPENMM_DEFAULT_PLATFORM")
+    """OpenMM's default platform is CPU: PDBFixer takes the default one, and a GPU's kernels take longer to compile than to run.
+    Debian's PDBFixer also warns of the deprecated name under which it imports OpenMM."""
+    before, level = os.environ.get("OPENMM_DEFAULT_PLATFORM"), logging.root.manager.disable
     os.environ["OPENMM_DEFAULT_PLATFORM"] = before or "CPU"
+    logging.disable(logging.WARNING)
     try:
         yield
     finally:
+        logging.disable(level)
         if before is None:
             del os.environ["OPENMM_DEFAULT_PLATFORM"]
 
 
+def check_backbones(raw: RawFile, protein: list[Residue]) -> None:
+    """Refuses residues whose backbone is incomplete: it can be neither joined to others nor rebuilt.
+
+    Raises
+    ------
+    TopologyError
+        Names the residue and its missing atoms.
+    """
+    for residue in protein:
+        gone = [name for name in _BACKBONE if residue.name not in pdbnames.CAPS and residue.atom(name) is None]
+        if gone:
+            fail(raw, residue, f"lacks {', '.join(gone)}. Side chains can be rebuilt, a backbone cannot: remove the residue, or complete it")
+
+
 def check_heavy_atoms(raw: RawFile, chains: list[Chain]) -> None:
-    """Refuses what cannot be completed: atoms that a residue does not have, and residues without a backbone.
+    """Refuses atoms that a residue does not have, and residues that PDBFixer cannot complete.
 
     Raises
     ------
@@ -70,10 +88,8 @@ def check_heavy_atoms(raw: RawFile, chains: list[Chain]) -> None:
             for atom in residue.atoms:
                 if dict(pdbnames.heavy_atoms(residue.name)).get(atom.name, atom.element) != atom.element:
                     fail(raw, residue, f"has {atom.name} with the element {atom.element}; correct columns 77-78")
-            gone = [name for name in _BACKBONE if name in lacking]
-            if gone or (lacking and residue.name in ("HYP", "ACE", "NME", "NH2")):
-                fail(raw, residue, f"lacks {', '.join(gone or lacking)}. Side chains can be rebuilt, "
-                     f"{'a backbone' if gone else residue.name} cannot: remove the residue, or complete it")
+            if lacking and residue.name in ("HYP", *pdbnames.CAPS):
+                fail(raw, residue, f"lacks {', '.join(lacking)}, and PDBFixer does not know {residue.name}: complete the residue, or remove it")
 
 
 def add_heavy_atoms(raw: RawFile, chains: list[Chain], others: list[Residue], seed: int, report: Report) -> None:

@@ -26,8 +26,8 @@ class Chain:
     modelled: set = dataclasses.field(default_factory=set)
 
 
-def select(raw: RawFile, wanted, keep, nonstandard: str, report: Report) -> tuple[list, list]:
-    """Residues of the protein, under their PDB names, and the molecules that stay beside it.
+def select(raw: RawFile, wanted, keep, nonstandard: str, report: Report) -> tuple[list, list, list]:
+    """Residues of the protein, under their PDB names, the molecules that stay beside it, and those that do not.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def select(raw: RawFile, wanted, keep, nonstandard: str, report: Report) -> tupl
         elif kind in keep:
             others.append(residue)
         else:
-            removed.setdefault((kind, residue.name), []).append(residue)
+            removed.setdefault((kind, residue.original), []).append(residue)
     for (kind, name), found in removed.items():
         report.add("removed", None, f"{len(found)} {name} ({kind})")
     for kind in keep:
@@ -69,8 +69,7 @@ def select(raw: RawFile, wanted, keep, nonstandard: str, report: Report) -> tupl
     if not protein:
         raise TopologyError(f"{raw.name}: there is no protein in it"
                             + (f" among the chains {', '.join(wanted)}" if wanted else ""))
-    _covalent_links(raw, protein, others, [r for found in removed.values() for r in found], report)
-    return protein, others
+    return protein, others, [r for found in removed.values() for r in found]
 
 
 def _molecule(residue: Residue) -> str:
@@ -98,11 +97,23 @@ def _kind(raw, residue, residues, nonstandard, report):
         report.add("replaced-residue", residue, f"replaced by {residue.name}")
         return "protein"
     if not _in_chain(residue, residues):
-        return _molecule(residue)
+        kind = _molecule(residue)
+        if kind == "waters":
+            _name_water(residue)
+        return kind
     if nonstandard != "replace":
         fail(raw, residue, "is no amino acid of ff14SB, and is part of a chain. Have it replaced by the standard residue "
              "(nonstandard=\"replace\", --nonstandard replace), or treat it with a force field and potential that know it")
     return _replace(raw, residue, report)
+
+
+def _name_water(residue):
+    """Names of PDB files, under which Modeller completes waters: HOH, O, H1, H2; massless sites go."""
+    residue.name = "HOH"
+    residue.atoms = [a for a in residue.atoms if a.element in ("O", "H")]
+    for element, names in (("O", ("O",)), ("H", ("H1", "H2"))):
+        for atom, name in zip([a for a in residue.atoms if a.element == element], names):
+            atom.name = name
 
 
 def _in_chain(residue, residues):
@@ -136,8 +147,14 @@ def _near(a, b, limit):
     return a is not None and b is not None and math.dist(a.position, b.position) < limit
 
 
-def _covalent_links(raw, protein, others, removed, report):
-    """Refuses bonds that neither a peptide chain nor a disulfide has; notes metals at cysteines."""
+def check_bonds(raw: RawFile, protein: list, others: list, removed: list, report: Report) -> None:
+    """Refuses bonds that neither a peptide chain nor a disulfide has; notes metals at cysteines, and lost bonds.
+
+    Raises
+    ------
+    TopologyError
+        Two atoms of different residues are at bonding distance; names both.
+    """
     import numpy as np
 
     atoms = [(r, a, rank) for rank, group in enumerate((protein, others, removed)) for r in group for a in r.atoms if a.element != "H"]
@@ -289,6 +306,19 @@ def _sequence_of_gaps(raw, chain):
             return
     fail(raw, pieces[1][0], "comes after a gap that the SEQRES records do not explain: the chain's residues do not lie in its "
          "sequence in one way only. Correct SEQRES or the numbering, or cap the ends (breaks=\"cap\", --breaks cap)")
+
+
+def check_hands(chains: list[Chain], report: Report) -> None:
+    """Notes amino acids of D configuration, by N, C and CB about CA: a structure may be a mirror image by mistake."""
+    import numpy as np
+
+    for chain in chains:
+        for residue in chain.residues:
+            found = [residue.atom(name) for name in ("CA", "N", "C", "CB")]
+            if all(found):
+                ca, n, c, cb = (np.array(a.position) for a in found)
+                if np.dot(np.cross(n - ca, c - ca), cb - ca) < -0.5:
+                    report.add("warning", residue, "has D configuration at CA; ff14SB has one set of parameters for both hands")
 
 
 def disulfides(raw: RawFile, chains: list[Chain], report: Report) -> list[tuple]:

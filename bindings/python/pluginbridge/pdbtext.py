@@ -137,6 +137,8 @@ def parse(text: str, name: str, report: Report) -> RawFile:
             raw.connections += [(serials[0], other) for other in serials[1:] if other]
         elif kind == "CRYST1":
             raw.cell = line.rstrip()
+    if not raw.residues and re.search(r"^(ATOM|HETATM)\s", text, re.MULTILINE):
+        raise ModelFileError(f"{name}: its ATOM lines are not in the columns of the PDB format (name in 13-16, x in 31-38, ...)")
     if not raw.residues:
         raise ModelFileError(f"{name}: there are no ATOM or HETATM records in it")
     if models > 1:

@@ -83,9 +83,11 @@ def prepare(source: str | Path, target: str | Path, *, ph: float = 7.0, chains: 
     report.atoms["read"] = sum(len(r.atoms) for r in raw.residues)
     for residue in raw.residues:
         pdbtext.resolve_alternates(residue, report)
-    protein, others = pdbchains.select(raw, wanted, keep, nonstandard, report)
+    protein, others, removed = pdbchains.select(raw, wanted, keep, nonstandard, report)
     for residue in protein:  # before chains are divided, which looks for N, C and OXT
         pdbnames.rename_atoms(residue, True, True, report)
+    pdbbuild.check_backbones(raw, protein)
+    pdbchains.check_bonds(raw, protein, others, removed, report)
     parts = pdbchains.chains_of(raw, protein, breaks, report)
     if termini == "capped":
         for part in parts:
@@ -94,6 +96,7 @@ def prepare(source: str | Path, target: str | Path, *, ph: float = 7.0, chains: 
     for part in parts:
         _drop_terminal_oxygen(part)
     pdbbuild.check_heavy_atoms(raw, parts)
+    pdbchains.check_hands(parts, report)
     bridges = pdbchains.disulfides(raw, parts, report)
     pdbbuild.add_heavy_atoms(raw, parts, others, seed, report)
     pdbbuild.add_caps(parts, report)
