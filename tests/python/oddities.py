@@ -198,6 +198,22 @@ def _(lines):
     return e.without(lines, lambda x: e.is_hydrogen(x) and e.atom_name(x) not in polar)
 
 
+def _alone(lines):
+    return [e.put(x, 18, "GLY") for x in lines if e.number(x) == 2 and e.atom_name(x) in ("N", "CA", "C", "O")]
+
+
+@oddity("an amino acid on its own", ("GLY 2 (chain A) has no hydrogen atoms",), ("GLY 2 (chain A) is a chain of one residue", "--termini capped"),
+        twin="alanine")
+def _(lines):
+    return _alone(lines)
+
+
+@oddity("an amino acid on its own, to be capped", ("GLY 2 (chain A) has no hydrogen atoms",), RUNS, twin="alanine", options={"termini": "capped"},
+        reports=("cap", "ACE before it"))
+def _(lines):
+    return _alone(lines)
+
+
 @oddity("a hydrogen too many", ("atom HA9 of HIS 2", "is not an atom"), SAME, reports=("removed-hydrogen", "HA9"))
 def _(lines):
     return e.where(lines, e.an_atom(2, "HA"), lambda x: [x, e.at(e.named(x, "HA9"), e.position(x) + 0.3)])

@@ -159,11 +159,13 @@ def check_bonds(raw: RawFile, protein: list, others: list, removed: list, report
 
     atoms = [(r, a, rank) for rank, group in enumerate((protein, others, removed)) for r in group for a in r.atoms if a.element != "H"]
     positions = np.array([a.position for _, a, _ in atoms])
+    order = np.argsort(positions[:, 0])
+    along = positions[order, 0]
     count = sum(1 for *_, rank in atoms if rank == 0)
     for i in range(count):
-        # Each pair once, and none between two molecules that are not protein.
-        near = np.flatnonzero(((positions[i + 1:] - positions[i]) ** 2).sum(axis=1) < 2.6 ** 2) + i + 1
-        for j in near:
+        window = order[np.searchsorted(along, positions[i, 0] - 2.6):np.searchsorted(along, positions[i, 0] + 2.6)]
+        near = window[((positions[window] - positions[i]) ** 2).sum(axis=1) < 2.6 ** 2]
+        for j in sorted(near[near > i]):  # each pair once, and none between two molecules that are not protein
             (r, a, _), (s, b, rank) = atoms[i], atoms[j]
             distance = float(np.sqrt(((positions[i] - positions[j]) ** 2).sum()))
             if r is s or {a.name, b.name} == {"C", "N"} or (a.element, b.element) == ("S", "S"):

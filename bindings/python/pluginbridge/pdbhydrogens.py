@@ -34,6 +34,9 @@ def choose_forms(raw: RawFile, chains: list[Chain], bridges: list, ph: float, as
     bridged = {id(r) for pair in bridges for r in pair}
     seen = set()
     for chain in chains:
+        if len(chain.residues) == 1 and not chain.ring:
+            fail(raw, chain.residues[0], "is a chain of one residue, and ff14SB has none that is both ends at once: "
+                 "cap it (termini=\"capped\", --termini capped), or leave its chain out")
         for index, residue in enumerate(chain.residues):
             ends = ("N" if index == 0 and not chain.ring else "") + ("C" if residue is chain.residues[-1] and not chain.ring else "")
             wanted = asked.get(residue.key)
@@ -112,9 +115,10 @@ def add_hydrogens(chains: list[Chain], others: list[Residue], bridges: list, ph:
 
     residues = [r for chain in chains for r in chain.residues]
     before = {id(r): {a.name for a in r.atoms} for r in [*residues, *others]}
-    complete = all(set(_expected(c, i, r)) <= before[id(r)] and r.form + r.name != "HIS" for c in chains for i, r in enumerate(c.residues))
+    complete = all(set(_expected(c, i, r)) <= before[id(r)] for c in chains for i, r in enumerate(c.residues))
     if complete and not any(r.name == "HOH" and len(r.atoms) < 3 for r in others):
         return
+    _choose_histidines(chains, others, ph, report)
     top, positions = topology(chains, others, bridges)
     modeller = app.Modeller(top, positions)
     variants = [{"CYM": "CYX"}.get(r.form, r.form) or None for r in residues] + [None] * len(others)
@@ -122,14 +126,11 @@ def add_hydrogens(chains: list[Chain], others: list[Residue], bridges: list, ph:
     state = random.getstate()
     random.seed(seed)  # Modeller draws first directions from it
     try:
-        chosen = modeller.addHydrogens(pH=min(max(ph, 4.5), 8.0) if ph > 6.5 else 6.0, variants=variants, platform=platform(top.getNumAtoms()))
+        modeller.addHydrogens(pH=7.0, variants=variants, platform=platform(top.getNumAtoms()))  # forms are chosen already
     finally:
         random.setstate(state)
     made = modeller.positions.value_in_unit_system(_md())
-    for residue, form, new in zip([*residues, *others], chosen, modeller.topology.residues()):
-        if residue.name == "HIS" and not residue.form:
-            residue.form = form
-            report.add("protonation", residue, f"{form}, by the hydrogen bonds of its ring at pH {ph:g}")
+    for residue, new in zip([*residues, *others], modeller.topology.residues()):
         residue.atoms = _merge(residue, new, made)
     for chain in (c for c in chains if c.ring):
         first = chain.residues[0]
@@ -141,6 +142,31 @@ def add_hydrogens(chains: list[Chain], others: list[Residue], bridges: list, ph:
     water = sum(len(added[id(r)]) for r in others)
     if water:
         report.add("added-hydrogen", None, f"{water} on waters")
+
+
+def _choose_histidines(chains, others, ph, report):
+    """Gives neutral histidines of which nothing else is known their tautomer, by the rule of OpenMM's Modeller: HIE where
+    NE2 can make a hydrogen bond and ND1 cannot, else HID."""
+    import numpy as np
+
+    polar = [(r, a.position) for r in [*(r for c in chains for r in c.residues), *others] for a in r.atoms if a.element in ("N", "O")]
+    positions = np.array([p for _, p in polar])
+
+    def bonds(residue, nitrogen, *ring):
+        n = np.array(residue.atom(nitrogen).position)
+        hydrogen = n + _normalised(sum(n - np.array(residue.atom(name).position) for name in ring))
+        near = [i for i in np.flatnonzero(((positions - n) ** 2).sum(axis=1) < 3.5 ** 2) if polar[i][0] is not residue]
+        cosines = [_normalised(hydrogen - n) @ _normalised(positions[i] - hydrogen) for i in near]
+        return any(cosine > math.cos(math.radians(50)) for cosine in cosines)
+
+    for residue in (r for c in chains for r in c.residues if r.name == "HIS" and not r.form):
+        epsilon = bonds(residue, "NE2", "CD2", "CE1") and not bonds(residue, "ND1", "CG", "CE1")
+        residue.form = "HIE" if epsilon else "HID"
+        report.add("protonation", residue, f"{residue.form}, by the hydrogen bonds of its ring at pH {ph:g}")
+
+
+def _normalised(vector):
+    return vector / (vector @ vector) ** 0.5
 
 
 def _merge(residue, new, positions):
