@@ -29,6 +29,7 @@ class Oddity:
     note: str = ""
     skip_unknown: bool = False
     reports: "tuple | None" = None  # (kind, part of the message) that the report has to have
+    slow: bool = False
 
 
 LIST: list[Oddity] = []
@@ -111,7 +112,7 @@ def _(lines):
 
 
 @oddity("a chain break, to be modelled", ("chain is broken between PRO 4",), RUNS, twin="chignolin", options={"breaks": "model"},
-        reports=("loop", "modelled"))
+        reports=("loop", "modelled"), slow=True)
 def _(lines):
     sequence = "SEQRES   1 A   10  GLY TYR ASP PRO GLU THR GLY THR TRP GLY"
     return [sequence, *e.without(lines, e.residue(5, 6))]

@@ -37,11 +37,11 @@ def require_pdbfixer():
 
 
 @contextlib.contextmanager
-def quiet_platform():
-    """OpenMM's default platform is CPU: PDBFixer takes the default one, and a GPU's kernels take longer to compile than to run.
-    Debian's PDBFixer also warns of the deprecated name under which it imports OpenMM."""
+def quiet_platform(atoms: int):
+    """OpenMM's default platform is Reference for few atoms, else CPU: PDBFixer takes the default one, and a GPU's kernels take
+    longer to compile than to run. Debian's PDBFixer also warns of the deprecated name under which it imports OpenMM."""
     before, level = os.environ.get("OPENMM_DEFAULT_PLATFORM"), logging.root.manager.disable
-    os.environ["OPENMM_DEFAULT_PLATFORM"] = before or "CPU"
+    os.environ["OPENMM_DEFAULT_PLATFORM"] = before or ("Reference" if atoms < 800 else "CPU")
     logging.disable(logging.WARNING)
     try:
         yield
@@ -102,7 +102,7 @@ def add_heavy_atoms(raw: RawFile, chains: list[Chain], others: list[Residue], se
     fixer.findMissingAtoms()
     ends = {(i, len(chain.residues) - 1) for i, chain in enumerate(chains) if not chain.ring and not chain.residues[-1].cap_after}
     fixer.missingTerminals = {r: names for r, names in fixer.missingTerminals.items() if (r.chain.index, int(r.id) - 1) in ends}
-    with quiet_platform():
+    with quiet_platform(fixer.topology.getNumAtoms()):
         fixer.addMissingAtoms(seed=seed)
     positions = fixer.positions.value_in_unit_system(_nm())
     for chain, built in zip(chains, fixer.topology.chains()):

@@ -11,7 +11,7 @@ from .pdbtext import Atom, RawFile, Residue, fail
 from .preparation import Report
 
 _RELAX_STEPS = 300
-_CONTACT, _CAP_CONTACT = 2.0, 2.7  # Angstrom; caps have nothing to be near to for a good reason
+_CONTACT, _CAP_CONTACT = 2.2, 2.7  # Angstrom; caps on both sides of a gap have no hydrogen bond to be near for
 
 
 def choose_forms(raw: RawFile, chains: list[Chain], bridges: list, ph: float, asked: dict, hydrogens: str, report: Report) -> None:
@@ -295,9 +295,11 @@ def _check_contacts(raw, chains, bridges):
     for number, (chain, i, residue, atom) in enumerate(heavy):
         if atom.given:
             continue
-        limit = _CAP_CONTACT if residue.name in pdbnames.CAPS else _CONTACT
-        for other in np.flatnonzero(((positions - positions[number]) ** 2).sum(axis=1) < limit ** 2):
+        distances = ((positions - positions[number]) ** 2).sum(axis=1) ** 0.5
+        for other in np.flatnonzero(distances < _CAP_CONTACT):
             chain2, j, residue2, atom2 = heavy[other]
+            if distances[other] > _CONTACT and not {residue.name, residue2.name} <= pdbnames.CAPS:
+                continue
             beside = chain2 is chain and (abs(i - j) <= 1 or (chain.ring and abs(i - j) == len(chain.residues) - 1))
             if not beside and {atom.name, atom2.name} != {"SG"}:
                 fail(raw, residue if residue.line else residue2, f"leaves no room: {atom.name} of {residue}, which was added, is "
