@@ -159,6 +159,24 @@ def test_damaged_files_are_prepared_or_refused(prepare, pb, tmp_path, seed):
         assert (tmp_path / "out.pdb").exists()
 
 
+def test_kept_waters_get_the_shape_of_tip3p(prepare, tmp_path):
+    raw = [*heavy(e.atoms("alanine")), "TER", e.hetero("WAT", "O", "W", 1, (9.0, 0.0, 0.0), "OW"), e.hetero("HOH", "O", "W", 2, (9.0, 5.0, 0.0))]
+    prepare(written(tmp_path, raw), tmp_path / "out.pdb", keep=["waters"])
+    out = [x for x in (tmp_path / "out.pdb").read_text().splitlines() if x.startswith("HETATM") and x[17:20] == "HOH"]
+    assert [e.atom_name(x) for x in out] == 2 * ["O", "H1", "H2"]
+    for o, h1, h2 in zip(*(map(e.position, out[i::3]) for i in range(3))):
+        assert [e.np.linalg.norm(h - o) for h in (h1, h2)] == pytest.approx([0.957, 0.957], abs=2e-3)
+        assert e.np.linalg.norm(h1 - h2) == pytest.approx(1.514, abs=3e-3)
+
+
+def test_the_example_becomes_runnable(prepare, tmp_path):
+    """The raw file of the examples against the structure that it was made from."""
+    report = prepare(e.ROOT / "examples" / "raw_gydpetgtwg.pdb", tmp_path / "out.pdb")
+    assert {"removed", "alternate-location", "added-atom", "terminus", "added-hydrogen"} <= {change.kind for change in report.changes}
+    assert report.charge == -2 and report.atoms["written"] == 138
+    assert energy(tmp_path / "out.pdb") < energy(e.FILES["chignolin"]) + 100  # that one is relaxed, hydrogens here are
+
+
 # The command line
 
 def run(*arguments, **environment):

@@ -135,6 +135,8 @@ def add_hydrogens(chains: list[Chain], others: list[Residue], bridges: list, ph:
     for chain in (c for c in chains if c.ring):
         first = chain.residues[0]
         first.atoms = [a for a in first.atoms if a.given or a.name not in ("H2", "H3") or first.atom(a.name) is None]
+    for residue in others:
+        _shape_water(residue)
     added = {id(r): [a.name for a in r.atoms if a.name not in before[id(r)]] for r in [*residues, *others]}
     for residue in residues:
         if added[id(residue)]:
@@ -142,6 +144,24 @@ def add_hydrogens(chains: list[Chain], others: list[Residue], bridges: list, ph:
     water = sum(len(added[id(r)]) for r in others)
     if water:
         report.add("added-hydrogen", None, f"{water} on waters")
+
+
+def _shape_water(residue):
+    """Gives a water's new hydrogens TIP3P's distance and, where both are new, its angle: Modeller's first guess is 1.2 Angstrom."""
+    import numpy as np
+
+    new = [a for a in residue.atoms if a.element == "H" and not a.given]
+    oxygen = residue.atom("O")
+    if residue.name != "HOH" or oxygen is None or not new:
+        return
+    o = np.array(oxygen.position)
+    arms = [_normalised(np.array(a.position) - o) for a in new]
+    if len(arms) == 2:
+        middle, across = _normalised(arms[0] + arms[1]), _normalised(arms[0] - arms[1])
+        half = math.radians(104.52 / 2)
+        arms = [math.cos(half) * middle + sign * math.sin(half) * across for sign in (1, -1)]
+    for atom, arm in zip(new, arms):
+        atom.position = tuple(float(x) for x in o + 0.9572 * arm)
 
 
 def _choose_histidines(chains, others, ph, report):
