@@ -13,7 +13,7 @@ from .pdbchains import Chain
 from .pdbtext import Atom, RawFile, Residue, fail
 from .preparation import Report
 
-_BACKBONE = ("N", "CA", "C")
+BACKBONE = ("N", "CA", "C")
 
 
 def require_pdbfixer():
@@ -49,47 +49,6 @@ def quiet_platform(atoms: int):
         logging.disable(level)
         if before is None:
             del os.environ["OPENMM_DEFAULT_PLATFORM"]
-
-
-def check_backbones(raw: RawFile, protein: list[Residue]) -> None:
-    """Refuses residues whose backbone is incomplete: it can be neither joined to others nor rebuilt.
-
-    Raises
-    ------
-    TopologyError
-        Names the residue and its missing atoms.
-    """
-    for residue in protein:
-        gone = [name for name in _BACKBONE if residue.name not in pdbnames.CAPS and residue.atom(name) is None]
-        if gone:
-            fail(raw, residue, f"lacks {', '.join(gone)}. Side chains can be rebuilt, a backbone cannot: remove the residue, or complete it")
-
-
-def check_heavy_atoms(raw: RawFile, chains: list[Chain]) -> None:
-    """Refuses atoms that a residue does not have, and residues that PDBFixer cannot complete.
-
-    Raises
-    ------
-    TopologyError
-        Names the residue and its atoms.
-    """
-    for chain in chains:
-        for residue in chain.residues:
-            expected = {name for name, _ in pdbnames.heavy_atoms(residue.name)}
-            allowed = expected | ({"OXT"} if residue is chain.residues[-1] and not chain.ring else set())
-            surplus = [a for a in residue.atoms if a.element != "H" and a.name not in allowed]
-            if len(surplus) == 1 and surplus[0].name == "OXT":
-                fail(raw, residue, "has an OXT, and the next residue is bonded to it: remove the OXT, or the bond")
-            lacking = sorted(expected - {a.name for a in residue.atoms})
-            if surplus:
-                fail(raw, residue, f"has {', '.join(a.name for a in surplus)}, which {residue.name} has not"
-                     + (f", and lacks {', '.join(lacking)}" if lacking else "")
-                     + ". Correct the residue's name or the atoms' names")
-            for atom in residue.atoms:
-                if dict(pdbnames.heavy_atoms(residue.name)).get(atom.name, atom.element) != atom.element:
-                    fail(raw, residue, f"has {atom.name} with the element {atom.element}; correct columns 77-78")
-            if lacking and residue.name in ("HYP", *pdbnames.CAPS):
-                fail(raw, residue, f"lacks {', '.join(lacking)}, and PDBFixer does not know {residue.name}: complete the residue, or remove it")
 
 
 def add_heavy_atoms(raw: RawFile, chains: list[Chain], others: list[Residue], seed: int, report: Report) -> None:
@@ -210,7 +169,7 @@ def add_caps(chains: list[Chain], report: Report) -> None:
 def _acetyl(residue, everything):
     import numpy as np
 
-    n, ca, c = (np.array(residue.atom(name).position) for name in _BACKBONE)
+    n, ca, c = (np.array(residue.atom(name).position) for name in BACKBONE)
     ring = residue.atom("CD") if residue.name in ("PRO", "HYP") else None
     best = None
     for phi in range(-180, 180, 15):

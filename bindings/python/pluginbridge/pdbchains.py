@@ -11,8 +11,6 @@ from .preparation import Report
 
 LONGEST_PEPTIDE_BOND = 2.0
 LONGEST_DISULFIDE = 2.5
-_COVALENT = 1.9
-_METALS = frozenset("Li Na K Rb Cs Mg Ca Sr Ba Zn Mn Fe Co Ni Cu Cd Hg".split())
 
 
 @dataclasses.dataclass
@@ -121,7 +119,7 @@ def _in_chain(residue, residues):
     n, c = residue.atom("N"), residue.atom("C")
     if n is None or c is None or residue.atom("CA") is None:
         return False
-    return any(_near(c, other.atom("N"), LONGEST_PEPTIDE_BOND) or _near(other.atom("C"), n, LONGEST_PEPTIDE_BOND)
+    return any(near(c, other.atom("N"), LONGEST_PEPTIDE_BOND) or near(other.atom("C"), n, LONGEST_PEPTIDE_BOND)
                for other in residues if other is not residue)
 
 
@@ -143,46 +141,9 @@ def _replace(raw, residue, report):
     return "protein"
 
 
-def _near(a, b, limit):
+def near(a, b, limit) -> bool:
+    """Whether two atoms, none of them missing, are within a distance (Angstrom)."""
     return a is not None and b is not None and math.dist(a.position, b.position) < limit
-
-
-def check_bonds(raw: RawFile, protein: list, others: list, removed: list, report: Report) -> None:
-    """Refuses bonds that neither a peptide chain nor a disulfide has; notes metals at cysteines, and lost bonds.
-
-    Raises
-    ------
-    TopologyError
-        Two atoms of different residues are at bonding distance; names both.
-    """
-    import numpy as np
-
-    atoms = [(r, a, rank) for rank, group in enumerate((protein, others, removed)) for r in group for a in r.atoms if a.element != "H"]
-    positions = np.array([a.position for _, a, _ in atoms])
-    order = np.argsort(positions[:, 0])
-    along = positions[order, 0]
-    count = sum(1 for *_, rank in atoms if rank == 0)
-    for i in range(count):
-        window = order[np.searchsorted(along, positions[i, 0] - 2.6):np.searchsorted(along, positions[i, 0] + 2.6)]
-        near = window[((positions[window] - positions[i]) ** 2).sum(axis=1) < 2.6 ** 2]
-        for j in sorted(near[near > i]):  # each pair once, and none between two molecules that are not protein
-            (r, a, _), (s, b, rank) = atoms[i], atoms[j]
-            distance = float(np.sqrt(((positions[i] - positions[j]) ** 2).sum()))
-            if r is s or {a.name, b.name} == {"C", "N"} or (a.element, b.element) == ("S", "S"):
-                continue
-            if b.element in _METALS:
-                if a.element == "S" and rank < 2:
-                    report.add("warning", r, f"{a.name} is {distance:.2f} Angstrom from {b.name} of {s}: a thiolate is named CYM")
-            elif distance < _COVALENT and rank == 2:
-                report.add("warning", r, f"{a.name} was bonded to {b.name} of {s}, which is removed; the side chain is completed")
-            elif distance < _COVALENT and not _neighbours(r, s, distance):
-                fail(raw, r, f"has {a.name} {distance:.2f} Angstrom from {b.name} of {s}: ff14SB has peptide bonds and "
-                     "disulfides only. Remove one of the two, or correct the coordinates")
-
-
-def _neighbours(r, s, distance):
-    """Whether atoms may be near for a peptide bond that is drawn too short between their residues."""
-    return distance > 1.2 and (_near(r.atom("C"), s.atom("N"), LONGEST_PEPTIDE_BOND) or _near(s.atom("C"), r.atom("N"), LONGEST_PEPTIDE_BOND))
 
 
 def chains_of(raw: RawFile, protein: list, breaks: str, report: Report) -> list[Chain]:
@@ -213,10 +174,12 @@ def chains_of(raw: RawFile, protein: list, breaks: str, report: Report) -> list[
             chains.append(Chain(piece))
             continue
         distance = _distance(before[-1].atom("C"), piece[0].atom("N"))
-        text = f"the chain is broken between {before[-1]} and {piece[0]}" + (f" (C-N {distance:.1f} Angstrom)" if distance else "")
+        text = (f"the chain is broken between {before[-1]} and {piece[0]}"
+                + (f" (C-N {distance:.1f} Angstrom)" if distance else ""))
         if breaks == "refuse":
-            raise TopologyError(f"{raw.name}, line {piece[0].line}: {text}. Say what to do: cap both ends with NME and ACE "
-                                "(breaks=\"cap\", --breaks cap) or model the missing residues from SEQRES (breaks=\"model\", --breaks model)")
+            raise TopologyError(
+                f"{raw.name}, line {piece[0].line}: {text}. Say what to do: cap both ends with NME and ACE (breaks=\"cap\", "
+                "--breaks cap) or model the missing residues from SEQRES (breaks=\"model\", --breaks model)")
         if breaks == "model":
             chains[-1].gaps[len(chains[-1].residues)] = []
             chains[-1].residues += piece
@@ -229,7 +192,7 @@ def chains_of(raw: RawFile, protein: list, breaks: str, report: Report) -> list[
         if chain.gaps:
             _sequence_of_gaps(raw, chain)
         first, last = chain.residues[0], chain.residues[-1]
-        if first is not last and _near(last.atom("C"), first.atom("N"), LONGEST_PEPTIDE_BOND) and not chain.gaps:
+        if first is not last and near(last.atom("C"), first.atom("N"), LONGEST_PEPTIDE_BOND) and not chain.gaps:
             chain.ring = True
             report.add("ring", first, f"is bonded to {last}: a cyclic peptide")
     return chains
@@ -237,7 +200,7 @@ def chains_of(raw: RawFile, protein: list, breaks: str, report: Report) -> list[
 
 def _joined(before, after):
     return (before.name not in ("NME", "NH2") and after.name != "ACE"
-            and _near(before.atom("C"), after.atom("N"), LONGEST_PEPTIDE_BOND))
+            and near(before.atom("C"), after.atom("N"), LONGEST_PEPTIDE_BOND))
 
 
 def _join_scattered(pieces, report):
@@ -260,7 +223,7 @@ def _broken(before, after):
     """Whether two residues that are not bonded were part of one chain: nothing says that one ends and the other begins."""
     if before.segment != after.segment or before.name in ("NME", "NH2") or after.name == "ACE" or before.atom("OXT"):
         return False
-    if sum(1 for a in after.atoms if a.element == "H" and _near(a, after.atom("N"), 1.3)) >= 3:
+    if sum(1 for a in after.atoms if a.element == "H" and near(a, after.atom("N"), 1.3)) >= 3:
         return False
     return _integer(after.number) >= _integer(before.number)
 
@@ -310,19 +273,6 @@ def _sequence_of_gaps(raw, chain):
          "sequence in one way only. Correct SEQRES or the numbering, or cap the ends (breaks=\"cap\", --breaks cap)")
 
 
-def check_hands(chains: list[Chain], report: Report) -> None:
-    """Notes amino acids of D configuration, by N, C and CB about CA: a structure may be a mirror image by mistake."""
-    import numpy as np
-
-    for chain in chains:
-        for residue in chain.residues:
-            found = [residue.atom(name) for name in ("CA", "N", "C", "CB")]
-            if all(found):
-                ca, n, c, cb = (np.array(a.position) for a in found)
-                if np.dot(np.cross(n - ca, c - ca), cb - ca) < -0.5:
-                    report.add("warning", residue, "has D configuration at CA; ff14SB has one set of parameters for both hands")
-
-
 def disulfides(raw: RawFile, chains: list[Chain], report: Report) -> list[tuple]:
     """Pairs of cysteines whose SG are at bonding distance, nearest first, each with one partner.
 
@@ -331,7 +281,7 @@ def disulfides(raw: RawFile, chains: list[Chain], report: Report) -> list[tuple]
     cysteines = [r for chain in chains for r in chain.residues if r.name == "CYS" and r.atom("SG") is not None]
     pairs = sorted((math.dist(a.atom("SG").position, b.atom("SG").position), i, j)
                    for i, a in enumerate(cysteines) for j, b in enumerate(cysteines[i + 1:], start=i + 1)
-                   if _near(a.atom("SG"), b.atom("SG"), LONGEST_DISULFIDE))
+                   if near(a.atom("SG"), b.atom("SG"), LONGEST_DISULFIDE))
     bridged, found = set(), []
     for distance, i, j in pairs:
         if i in bridged or j in bridged:

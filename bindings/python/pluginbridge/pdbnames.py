@@ -191,3 +191,8 @@ def form_by_hydrogens(residue) -> str:
     if residue.name in ("ASP", "GLU", "LYS") and {"HA", "HB2", "HB3"} <= names:
         return residue.name if residue.name != "LYS" or "HZ3" in names else ""
     return ""
+
+
+def output_name(residue) -> str:
+    """The residue's name in the output: that of PDB files, which OpenMM knows; CYM, as nothing else tells a thiolate."""
+    return "CYM" if residue.form == "CYM" else residue.name

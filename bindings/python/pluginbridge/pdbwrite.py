@@ -6,7 +6,6 @@ from pathlib import Path
 from . import pdbnames
 from .errors import ModelFileError
 from .pdbchains import Chain
-from .pdbhydrogens import output_name
 from .pdbtext import RawFile, Residue
 from .preparation import Report
 
@@ -38,8 +37,9 @@ def write(target: str | Path, raw: RawFile, chains: list[Chain], others: list[Re
                 lines.append(_line(residue, atom, count))
         count += 1
         last = residues[-1]
-        lines.append(f"TER   {count % 100000:5d}      {output_name(last):>3s} {last.chain:1s}{last.number:>4s}{last.insertion or ' ':1s}")
-    bonds = list(_connections(raw, chains, others, bridges, serials))
+        lines.append(f"TER   {count % 100000:5d}      {pdbnames.output_name(last):>3s} {last.chain:1s}{last.number:>4s}"
+                     f"{last.insertion or ' ':1s}")
+    bonds = sorted(set(_connections(raw, chains, others, bridges, serials)))
     if count < 100000:  # beyond, serials wrap around and name nothing
         lines += [f"CONECT{a:5d}{b:5d}" for a, b in bonds]
     report.atoms["protein"] = sum(len(r.atoms) for chain in chains for r in chain.residues)
@@ -51,7 +51,7 @@ def write(target: str | Path, raw: RawFile, chains: list[Chain], others: list[Re
 
 
 def _line(residue, atom, serial):
-    name = output_name(residue)
+    name = pdbnames.output_name(residue)
     label = atom.name if len(atom.name) >= 4 or len(atom.element) == 2 else f" {atom.name}"
     if any(not -999.9995 < x < 9999.9995 for x in atom.position):
         raise ModelFileError(f"{atom.name} of {residue}: a coordinate does not fit into the columns of a PDB file")
@@ -66,16 +66,15 @@ def _connections(raw, chains, others, bridges, serials):
         yield serials[id(a), "SG"], serials[id(b), "SG"]
     for chain in chains:
         for index, residue in enumerate(chain.residues):
-            if output_name(residue) not in _NEED_CONECT:
+            if pdbnames.output_name(residue) not in _NEED_CONECT:
                 continue
             bonds = [*pdbnames.bonds_between_heavy_atoms(residue.name),
                      *pdbnames.hydrogens(residue.name, "*", index == 0, False).items()]
             yield from ((serials[id(residue), a], serials[id(residue), b]) for a, b in bonds
                         if (id(residue), a) in serials and (id(residue), b) in serials)
-            beside = chain.residues[index - 1:index] + chain.residues[index + 1:index + 2]
-            for other in beside:
-                ends = (other, "C", residue, "N") if other is not beside[-1] or index + 1 == len(chain.residues) else (residue, "C", other, "N")
-                yield serials[id(ends[0]), ends[1]], serials[id(ends[2]), ends[3]]
+            beside = chain.residues[max(index - 1, 0):index + 2]
+            for first, second in zip(beside, beside[1:]):
+                yield serials[id(first), "C"], serials[id(second), "N"]
         if chain.ring:
             yield serials[id(chain.residues[-1]), "C"], serials[id(chain.residues[0]), "N"]
     kept = {atom.serial: serials[id(r), atom.name] for r in others for atom in r.atoms if atom.serial}

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Iterable, Mapping
 
-from . import pdbbuild, pdbchains, pdbhydrogens, pdbnames, pdbtext, pdbwrite
+from . import pdbbuild, pdbchains, pdbchecks, pdbhydrogens, pdbnames, pdbrelax, pdbtext, pdbwrite
 from .errors import InvalidArgumentError, PluginBridgeError
 from .preparation import Report
 
@@ -86,8 +86,8 @@ def prepare(source: str | Path, target: str | Path, *, ph: float = 7.0, chains: 
     protein, others, removed = pdbchains.select(raw, wanted, keep, nonstandard, report)
     for residue in protein:  # before chains are divided, which looks for N, C and OXT
         pdbnames.rename_atoms(residue, True, True, report)
-    pdbbuild.check_backbones(raw, protein)
-    pdbchains.check_bonds(raw, protein, others, removed, report)
+    pdbchecks.check_backbones(raw, protein)
+    pdbchecks.check_bonds(raw, protein, others, removed, report)
     parts = pdbchains.chains_of(raw, protein, breaks, report)
     if termini == "capped":
         for part in parts:
@@ -95,15 +95,15 @@ def prepare(source: str | Path, target: str | Path, *, ph: float = 7.0, chains: 
                 part.residues[0].cap_before = part.residues[-1].cap_after = True
     for part in parts:
         _drop_terminal_oxygen(part)
-    pdbbuild.check_heavy_atoms(raw, parts)
-    pdbchains.check_hands(parts, report)
+    pdbchecks.check_heavy_atoms(raw, parts)
+    pdbchecks.check_hands(parts, report)
     bridges = pdbchains.disulfides(raw, parts, report)
     pdbbuild.add_heavy_atoms(raw, parts, others, seed, report)
     pdbbuild.add_caps(parts, report)
     pdbhydrogens.choose_forms(raw, parts, bridges, ph, asked, hydrogens, report)
     pdbhydrogens.strip_hydrogens(parts, hydrogens, report)
     pdbhydrogens.add_hydrogens(parts, others, bridges, ph, seed, report)
-    pdbhydrogens.check_and_relax(raw, parts, bridges, report)
+    pdbrelax.check_and_relax(raw, parts, bridges, report)
     pdbwrite.write(target, raw, parts, others, bridges, report)
     return report
 
