@@ -15,6 +15,7 @@ internal static class Program
         {
             EnergyCommand.Create(),
             FragmentsCommand.Create(),
+            PrepareCommand.Create(),
             ModelsCommand.Create(),
             VersionCommand.Create(),
         };

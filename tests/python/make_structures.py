@@ -4,6 +4,7 @@ short run at 300 K with ff14SB, so that the geometry is a generic one.
 
     /usr/bin/python3 tests/python/make_structures.py       # writes tests/python/structures/*.pdb
 """
+import io
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "examples"))
 from fold_gydpetgtwg import place  # noqa: E402
 
+RING = "GLY ALA GLY SER GLY ALA"
 PEPTIDES = {"capped_alanine": "ALA", "capped_pentapeptide": "ALA LYS PRO SER GLU"}
 
 
@@ -53,6 +55,33 @@ def complete(names):
     return modeller.topology, modeller.positions
 
 
+def ring(names):
+    """A head-to-tail cyclic peptide: backbone on a circle, the rest by PDBFixer and Modeller, the last bond by hand."""
+    count = 3 * len(names)
+    lines = []
+    for i in range(count):
+        angle = 2 * np.pi * i / count
+        outward = np.array([np.cos(angle), np.sin(angle), 0.0])
+        atom, name = ("N", "CA", "C")[i % 3], names[i // 3]
+        lines.append((atom, name, i // 3 + 1, 0.21 * count * outward + [0, 0, 0.3 * (-1) ** i]))
+        if atom == "C":
+            lines.append(("O", name, i // 3 + 1, (0.21 * count + 1.0) * outward + [0, 0, 0.8 * (-1) ** i]))
+    text = "\n".join(f"ATOM  {i:5d}  {atom:<3s} {name} A{number:4d}    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00           {atom[0]}"
+                     for i, (atom, name, number, (x, y, z)) in enumerate(lines, start=1))
+    fixer = PDBFixer(pdbfile=io.StringIO(text + "\nTER\nEND\n"))
+    fixer.findMissingResidues()
+    fixer.findMissingAtoms()
+    fixer.missingTerminals = {}
+    fixer.addMissingAtoms(seed=1)
+    modeller = app.Modeller(fixer.topology, fixer.positions)
+    modeller.addHydrogens()
+    residues = list(modeller.topology.residues())
+    modeller.delete([a for a in residues[0].atoms() if a.name in ("H2", "H3")])
+    residues = [{a.name: a for a in r.atoms()} for r in modeller.topology.residues()]
+    modeller.topology.addBond(residues[-1]["C"], residues[0]["N"])
+    return modeller.topology, modeller.positions
+
+
 def relax(topology, positions):
     """Minimised, then 5 ps at 300 K in vacuo, centred."""
     system = app.ForceField("amber14/protein.ff14SB.xml").createSystem(topology)
@@ -69,7 +98,8 @@ def relax(topology, positions):
 
 if __name__ == "__main__":
     (HERE / "structures").mkdir(exist_ok=True)
-    for name, sequence in PEPTIDES.items():
-        topology, positions = complete(sequence.split())
+    made = {name: complete(sequence.split()) for name, sequence in PEPTIDES.items()}
+    made["cyclic_hexapeptide"] = ring(RING.split())
+    for name, (topology, positions) in made.items():
         with open(HERE / "structures" / f"{name}.pdb", "w") as file:
             app.PDBFile.writeFile(topology, relax(topology, positions), file, keepIds=True)

@@ -7,6 +7,9 @@ namespace PluginBridge.Core.IO;
 internal sealed record PdbAtomRecord(int Line, string Serial, string Name, char AltLoc, string ResidueName, string Chain,
     string ResidueNumber, double X, double Y, double Z, double Occupancy, int AtomicNumber, string ElementText)
 {
+    /// <summary>Whether the file calls it deuterium; it is taken as hydrogen, and so is its name.</summary>
+    public bool IsDeuterium { get; private init; }
+
     /// <summary>How messages name it: <c>atom HA of TYR 2 (chain A)</c>.</summary>
     public string Describe() => $"atom {Name} of {DescribeResidue()}";
 
@@ -27,6 +30,10 @@ internal sealed record PdbAtomRecord(int Line, string Serial, string Name, char 
         for (int axis = 0; axis < 3; axis++)
         {
             string field = Field(text, 30 + 8 * axis, 8);
+            if (RunsOn(text, 30 + 8 * axis, field))
+                throw new PluginBridgeException(ErrorCode.File,
+                    $"{file}, line {line}: {"xyz"[axis]} of atom {name} of {residueName} {number} ('{field}') is wider than its columns "
+                    + $"{31 + 8 * axis}-{38 + 8 * axis}, so that the line cannot be read by columns. Move the structure to the origin.");
             if (!TryNumber(field, out coordinates[axis]))
                 throw new PluginBridgeException(ErrorCode.File,
                     $"{file}, line {line}: {"xyz"[axis]} of atom {name} of {residueName} {number} is '{field}', which is not a number "
@@ -35,10 +42,32 @@ internal sealed record PdbAtomRecord(int Line, string Serial, string Name, char 
 
         string occupancy = Field(text, 54, 6);
         string element = Field(text, 76, 2);
+        bool deuterium = element.ToUpperInvariant() is "D" || (element.Length == 0 && name.TrimStart('0', '1', '2', '3') is ['D' or 'd', ..]);
+        if (deuterium)
+            name = Hydrogen(name);
         return new PdbAtomRecord(line, Field(text, 6, 5), name, text.Length > 16 ? text[16] : ' ', residueName, chain, number,
             coordinates[0] * Units.NanometrePerAngstrom, coordinates[1] * Units.NanometrePerAngstrom,
             coordinates[2] * Units.NanometrePerAngstrom, TryNumber(occupancy, out double o) ? o : 1.0,
-            ElementOf(element, name), element);
+            deuterium ? 1 : ElementOf(element, name), element)
+        {
+            IsDeuterium = deuterium,
+        };
+    }
+
+    /// <summary>Name of the hydrogen in a deuterium's place: DA, HA.</summary>
+    private static string Hydrogen(string name)
+    {
+        int d = name.IndexOfAny(['D', 'd']);
+        return d < 0 ? name : $"{name[..d]}H{name[(d + 1)..]}";
+    }
+
+    /// <summary>Whether a number goes on into the next columns. Read by columns it would be a wrong one, unless it has the
+    /// format's three decimals: then its neighbour fills its own columns.</summary>
+    private static bool RunsOn(string text, int start, string field)
+    {
+        int end = start + 8;
+        return end < text.Length && !char.IsWhiteSpace(text[end - 1]) && !char.IsWhiteSpace(text[end])
+            && !(field.LastIndexOf('.') is var point && point == field.Length - 4);
     }
 
     /// <summary>Trimmed text of columns that a short line may not reach.</summary>

@@ -3,12 +3,15 @@ using PluginBridge.Core.Chemistry;
 namespace PluginBridge.Core.IO;
 
 /// <summary>Bonds of the residues of a PDB file: inside residues by template, peptide bonds and disulfides between them.</summary>
-internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, PdbRecords records)
+internal sealed class PdbBonds(string file, List<PdbResidue> residues, PdbRecords records, List<string> notes)
 {
     private const double LongestPeptideBond = 0.2;
     private const double LongestDisulfide = 0.25;
+    private const double LongestNamedDisulfide = 0.3;
 
     private readonly List<Bond> _bonds = [];
+    private readonly Dictionary<PdbResidue, PdbResidue> _next = [];
+    private readonly Dictionary<PdbResidue, PdbResidue> _previous = [];
 
     /// <summary>All bonds.</summary>
     /// <exception cref="PluginBridgeException">A chain is broken or open, a cysteine has lost its partner.</exception>
@@ -23,45 +26,67 @@ internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, 
                 _bonds.Add(new Bond(position[bond.A], position[bond.B]));
         }
 
-        foreach (IGrouping<int, PdbResidue> segment in residues.GroupBy(r => r.Record.Segment))
-            JoinSegment([.. segment]);
+        JoinChains();
         JoinDisulfides();
         CheckConnections();
         return _bonds;
     }
 
-    private void JoinSegment(PdbResidue[] chain)
+    /// <summary>Peptide bonds: first those that the order of residues says, then, among what is still open, those that
+    /// distances say (a ring's, one across a misplaced TER, one to a residue that stands elsewhere in the file).</summary>
+    private void JoinChains()
     {
-        PdbResidue first = chain[0], last = chain[^1];
-        for (int i = 0; i + 1 < chain.Length; i++)
-        {
-            (int c, int n) = (Open(chain[i], "C"), Open(chain[i + 1], "N"));
-            if (c < 0 && n < 0)
-                continue;
-            if (c < 0)
-                throw Start(chain[i + 1], chain[i]);
-            if (n < 0)
-                throw End(chain[i], chain[i + 1]);
-            double distance = Distance(chain[i], c, chain[i + 1], n);
-            if (distance > LongestPeptideBond)
-                throw new PluginBridgeException(ErrorCode.Topology,
-                    $"{file}, line {chain[i + 1].Record.Atoms[n].Line}: the chain is broken between {chain[i].Record.Describe()} and "
-                    + $"{chain[i + 1].Record.Describe()}: C and N are {distance * 10:0.00} Å apart. Build the missing residues "
-                    + "with PDBFixer, or cap both ends (NME, ACE) and put a TER record between them.");
-            Join(chain[i], c, chain[i + 1], n);
-        }
-
-        (int end, int start) = (Open(last, "C"), Open(first, "N"));
-        if (end >= 0 && start >= 0 && first != last && Distance(last, end, first, start) < LongestPeptideBond)
-        {
-            Join(last, end, first, start);
+        for (int i = 0; i + 1 < residues.Count; i++)
+            if (residues[i].Record.Segment == residues[i + 1].Record.Segment)
+                JoinPeptide(residues[i], residues[i + 1]);
+        var ends = residues.Where(r => !_next.ContainsKey(r) && Open(r, "C") >= 0).ToList();
+        var starts = residues.Where(r => !_previous.ContainsKey(r) && Open(r, "N") >= 0).ToList();
+        if (ends.Count == 0 && starts.Count == 0)
             return;
-        }
+        var pairs = from a in ends
+                    from b in starts
+                    where a != b
+                    let distance = Distance(a, Open(a, "C"), b, Open(b, "N"))
+                    where distance <= LongestPeptideBond
+                    orderby distance
+                    select (a, b);
+        foreach ((PdbResidue a, PdbResidue b) in pairs.ToList())
+            if (!_next.ContainsKey(a) && !_previous.ContainsKey(b))
+            {
+                JoinPeptide(a, b);
+                if (residues.IndexOf(b) is var position && position > 0 && residues[position - 1] == a)
+                    notes.Add($"{file}: {a.Record.Describe()} and {b.Record.Describe()} are bonded in spite of a TER record or another "
+                        + "chain identifier between them.");
+            }
 
-        if (start >= 0)
-            throw Start(first, null);
-        if (end >= 0)
-            throw End(last, null);
+        for (int i = 0; i < residues.Count; i++)
+            CheckEnds(residues[i], i > 0 ? residues[i - 1] : null, i + 1 < residues.Count ? residues[i + 1] : null);
+    }
+
+    private void JoinPeptide(PdbResidue a, PdbResidue b)
+    {
+        (int c, int n) = (Open(a, "C"), Open(b, "N"));
+        if (c < 0 || n < 0 || Distance(a, c, b, n) > LongestPeptideBond)
+            return;
+        Join(a, c, b, n);
+        _next.Add(a, b);
+        _previous.Add(b, a);
+    }
+
+    private void CheckEnds(PdbResidue residue, PdbResidue? before, PdbResidue? after)
+    {
+        before = before?.Record.Segment == residue.Record.Segment ? before : null;
+        after = after?.Record.Segment == residue.Record.Segment ? after : null;
+        if (Open(residue, "N") >= 0 && !_previous.ContainsKey(residue))
+            throw Start(residue, before);
+        if (Open(residue, "C") is not (>= 0 and var c) || _next.ContainsKey(residue))
+            return;
+        if (after is null || Open(after, "N") is not (>= 0 and var n))
+            throw End(residue, after);
+        throw new PluginBridgeException(ErrorCode.Topology,
+            $"{file}, line {after.Record.Atoms[n].Line}: the chain is broken between {residue.Record.Describe()} and "
+            + $"{after.Record.Describe()}: C and N are {Distance(residue, c, after, n) * 10:0.00} Å apart. Build the missing residues "
+            + "with PDBFixer, or cap both ends (NME, ACE) and put a TER record between them: pluginbridge prepare does either.");
     }
 
     /// <summary>Position in a residue of an atom that still wants a bond to another residue, −1 where it does not.</summary>
@@ -93,6 +118,9 @@ internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, 
             if (!open.Contains(a) || !open.Contains(b) || a == b || partners.ContainsKey(a) || partners.ContainsKey(b))
                 throw new PluginBridgeException(ErrorCode.Topology, $"{file}, line {line}: {a.Record.Describe()} and {b.Record.Describe()} "
                     + "cannot form this disulfide: each needs an SG without hydrogen and without another partner.");
+            if (Distance(a, a.Find("SG"), b, b.Find("SG")) is > LongestNamedDisulfide and var apart)
+                throw new PluginBridgeException(ErrorCode.Topology, $"{file}, line {line}: SSBOND or CONECT says that {a.Record.Describe()} and "
+                    + $"{b.Record.Describe()} form a disulfide, but their SG are {apart * 10:0.00} Å apart. Correct the record or the coordinates.");
             Bridge(a, b);
         }
 
@@ -105,6 +133,7 @@ internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, 
         foreach ((PdbResidue a, PdbResidue b) in pairs)
             if (!partners.ContainsKey(a) && !partners.ContainsKey(b))
                 Bridge(a, b);
+        CheckThiols();
         if (open.Find(r => !partners.ContainsKey(r)) is { } lonely)
             throw new PluginBridgeException(ErrorCode.Topology,
                 $"{file}, line {lonely.Record.Atoms[lonely.Find("SG")].Line}: SG of {lonely.Record.Describe()} has no hydrogen, "
@@ -119,6 +148,20 @@ internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, 
         }
     }
 
+    /// <summary>Refuses sulfur atoms at bonding distance that carry hydrogens: a disulfide that a program has protonated.</summary>
+    private void CheckThiols()
+    {
+        PdbResidue[] thiols = [.. residues.Where(r => r.Template.BaseName is "CYS" or "CYX" or "CYM")];
+        for (int i = 0; i < thiols.Length; i++)
+            for (int j = i + 1; j < thiols.Length; j++)
+                if ((thiols[i].Find("HG") >= 0 || thiols[j].Find("HG") >= 0)
+                    && Distance(thiols[i], thiols[i].Find("SG"), thiols[j], thiols[j].Find("SG")) is < LongestDisulfide and var distance)
+                    throw new PluginBridgeException(ErrorCode.Topology,
+                        $"{file}, line {thiols[i].Record.Atoms[thiols[i].Find("SG")].Line}: SG of {thiols[i].Record.Describe()} and of "
+                        + $"{thiols[j].Record.Describe()} are {distance * 10:0.00} Å apart, as in a disulfide, but carry hydrogen (HG). "
+                        + "Remove HG of both (pluginbridge prepare does).");
+    }
+
     private static bool IsThiolate(PdbResidue residue) => residue.Record.Name.ToUpperInvariant() is "CYM" or "NCYM" or "CCYM";
 
     private IEnumerable<(int Line, PdbResidue A, PdbResidue B)> NamedDisulfides()
@@ -131,8 +174,12 @@ internal sealed class PdbBonds(string file, IReadOnlyList<PdbResidue> residues, 
                 yield return (line, a, b);
     }
 
-    private PdbResidue? Find(PdbResidueKey key) =>
-        residues.FirstOrDefault(r => r.Record.Atoms[0].Chain == key.Chain && r.Record.Atoms[0].ResidueNumber == key.Number);
+    /// <summary>The residue of a chain identifier and number; null also where two chains with the same identifier have it.</summary>
+    private PdbResidue? Find(PdbResidueKey key)
+    {
+        PdbResidue[] found = [.. residues.Where(r => r.Record.Atoms[0].Chain == key.Chain && r.Record.Atoms[0].ResidueNumber == key.Number)];
+        return found.Length == 1 ? found[0] : null;
+    }
 
     /// <summary>CONECT records between two residues.</summary>
     private IEnumerable<(int Line, PdbResidue A, PdbAtomRecord AtomA, PdbResidue B, PdbAtomRecord AtomB)> Connections()

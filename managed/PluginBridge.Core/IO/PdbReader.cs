@@ -28,6 +28,8 @@ public static class PdbReader
                 : $"{path}: cannot be read ({e.Message}).", e);
         }
 
+        if (text.StartsWith('\u001f'))
+            throw new PluginBridgeException(ErrorCode.File, $"{path}: this is a compressed file; unpack it first (gunzip).");
         return Parse(text, Path.GetFileName(path), skipUnknownResidues);
     }
 
@@ -35,15 +37,24 @@ public static class PdbReader
     /// <inheritdoc cref="Read"/>
     public static PdbFile Parse(string text, string name = "PDB text", bool skipUnknownResidues = false)
     {
+        if (text.TrimStart().StartsWith("data_", StringComparison.Ordinal) || text.Contains("\n_atom_site.", StringComparison.Ordinal))
+            throw new PluginBridgeException(ErrorCode.File, $"{name}: this is an mmCIF file, not PDB. Convert it first, for instance "
+                + "with OpenMM: PDBFile.writeFile(cif.topology, cif.positions, file, keepIds=True) of a PDBxFile.");
         var notes = new List<string>();
         PdbRecords records = PdbRecords.Parse(text, name);
         if (records.Residues.Count == 0)
-            throw new PluginBridgeException(ErrorCode.File, $"{name}: there are no ATOM or HETATM records in it.");
+            throw new PluginBridgeException(ErrorCode.File, text.Contains("ATOM ", StringComparison.Ordinal)
+                ? $"{name}: its ATOM lines are not in the columns of the PDB format (name in 13-16, x in 31-38, ...)."
+                : $"{name}: there are no ATOM or HETATM records in it.");
         if (records.OtherModels)
             notes.Add($"{name}: the first of several models is used.");
         foreach (PdbResidueRecord residue in records.Residues)
             if (residue.SelectAlternates(name) is { } note)
                 notes.Add(note);
+
+        int deuterium = records.Residues.Sum(r => r.Atoms.Count(a => a.IsDeuterium));
+        if (deuterium > 0)
+            notes.Add($"{name}: {deuterium} deuterium atoms are taken as hydrogen.");
 
         var residues = new List<PdbResidue>();
         var skipped = new List<PdbResidueRecord>();
@@ -81,7 +92,7 @@ public static class PdbReader
                 [.. Enumerable.Range(source.FirstAtom, source.Record.Atoms.Count)]));
         }
 
-        IReadOnlyList<Bond> bonds = new PdbBonds(name, resolved, records).Find();
+        IReadOnlyList<Bond> bonds = new PdbBonds(name, resolved, records, notes).Find();
         return new PdbFile
         {
             Name = name,
@@ -99,6 +110,7 @@ public static class PdbReader
         return $"{file}, line {first.Atoms[0].Line}: residue {first.Describe()} is not an amino acid or cap of ff14SB"
             + (unknown.Count > 1 ? $" ({unknown.Count} such residues: {kinds})" : "")
             + ". Waters, ions and ligands are left out of a protein read from a PDB file: remove them or let the reader skip them. "
-            + "Modified residues have no parameters here; a host with its own force field and an absolute potential can treat them.";
+            + "Modified residues have no parameters here: pluginbridge prepare replaces them by standard ones, and a host with its own "
+            + "force field and an absolute potential can treat them.";
     }
 }

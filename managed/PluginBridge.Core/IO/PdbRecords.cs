@@ -6,6 +6,8 @@ internal readonly record struct PdbResidueKey(string Chain, string Number);
 /// <summary>The records of a PDB file that matter here, as they are.</summary>
 internal sealed class PdbRecords
 {
+    private readonly Dictionary<(int, string, string, string), PdbResidueRecord> _latest = [];
+
     private PdbRecords()
     {
     }
@@ -30,10 +32,9 @@ internal sealed class PdbRecords
         var records = new PdbRecords();
         int segment = 0, line = 0;
         bool firstModelDone = false;
-        foreach (string raw in text.Split('\n'))
+        foreach (string record in text.ReplaceLineEndings("\n").Split('\n'))
         {
             line++;
-            string record = raw.TrimEnd('\r');
             string kind = PdbAtomRecord.Field(record, 0, 6);
             switch (kind)
             {
@@ -52,7 +53,8 @@ internal sealed class PdbRecords
                 case "CRYST1":
                     records.BoxVectors = Box(record, line, file);
                     break;
-                case "SSBOND":
+                // Two symmetry operators: the partner is in another unit cell, and not in the file.
+                case "SSBOND" when PdbAtomRecord.Field(record, 59, 6) == PdbAtomRecord.Field(record, 66, 6):
                     records.Disulfides.Add((line, Key(record, 15), Key(record, 29)));
                     break;
                 case "CONECT":
@@ -73,9 +75,21 @@ internal sealed class PdbRecords
         if (last is not null && last.Atoms[0].Chain != atom.Chain)
             segment++;
         if (last is not null && last.Segment == segment && last.Continues(atom))
+        {
             last.Atoms.Add(atom);
-        else
-            Residues.Add(new PdbResidueRecord(atom, segment));
+            return;
+        }
+
+        // Programs put hydrogens or alternate locations at a file's end: an atom that its residue still lacks goes there.
+        (int, string, string, string) key = (segment, atom.Chain, atom.ResidueNumber, atom.ResidueName);
+        if (_latest.TryGetValue(key, out PdbResidueRecord? earlier)
+            && !earlier.Atoms.Any(a => a.Name == atom.Name && a.AltLoc == atom.AltLoc))
+        {
+            earlier.Atoms.Add(atom);
+            return;
+        }
+
+        Residues.Add(_latest[key] = new PdbResidueRecord(atom, segment));
     }
 
     private static PdbResidueKey Key(string record, int start) => new(

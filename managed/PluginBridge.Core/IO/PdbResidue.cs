@@ -48,9 +48,23 @@ internal sealed class PdbResidue
         foreach (ResidueNameMatch match in matches)
             if (PlaceHydrogens(record, match) is { } indices)
                 return new PdbResidue(record, match.Template, indices);
+        // The acid hydrogen may sit on either oxygen of ASH and GLH; ff14SB's names have it on the second.
+        (string, int)[] swapped = [.. atoms.Select(a => (SwapOxygens(a.Item1), a.Item2))];
+        foreach (ResidueTemplate acid in matches.Select(m => m.Template).Where(t => t.BaseName is "ASH" or "GLH"))
+            if (PlaceHydrogens(record, ResidueNameMatch.Compare(swapped, acid)) is { } indices)
+                return new PdbResidue(record, acid, indices);
         ResidueNameMatch closest = ResidueNameMatch.Closest(atoms, matches.Select(m => m.Template))!;
         throw new PluginBridgeException(ErrorCode.Topology, Explain(record, matches, closest, file));
     }
+
+    private static string SwapOxygens(string name) => name switch
+    {
+        "OD1" => "OD2",
+        "OD2" => "OD1",
+        "OE1" => "OE2",
+        "OE2" => "OE1",
+        _ => name,
+    };
 
     /// <summary>Gives hydrogens of unknown names the free places on the heavy atoms they are bonded to, by distance.</summary>
     private static int[]? PlaceHydrogens(PdbResidueRecord record, ResidueNameMatch match)
@@ -98,11 +112,11 @@ internal sealed class PdbResidue
             string heavy = string.Join(", ", closest.Missing.Select(t => closest.Template.Atoms[t])
                 .Where(a => a.AtomicNumber != 1).Select(a => a.Name));
             return text + (heavy.Length > 0 ? $", and {heavy} of {closest.Template.Name} are missing as well" : "")
-                + ". Add what is missing with PDBFixer or OpenMM's Modeller.addHydrogens.";
+                + ". Add what is missing with pluginbridge prepare, PDBFixer or OpenMM's Modeller.addHydrogens.";
         }
 
-        if (NeutralTerminus(record, matches) is { } neutral)
-            return $"{file}, line {record.Atoms[0].Line}: {record.Describe()} {neutral}";
+        if ((NeutralTerminus(record, matches) ?? FormInsideChainsOnly(record, matches)) is { } reason)
+            return $"{file}, line {record.Atoms[0].Line}: {record.Describe()} {reason}";
         if (closest.Unknown.Count > 0 && (closest.Missing.Count == 0 || record.Atoms[closest.Unknown[0]].AtomicNumber != 1))
         {
             PdbAtomRecord atom = record.Atoms[closest.Unknown[0]];
@@ -116,7 +130,20 @@ internal sealed class PdbResidue
         return $"{file}, line {record.Atoms[0].Line}: {record.Describe()} lacks {closest.MissingNames} of {closest.Template.Name}, "
             + "the closest form"
             + (unknown.Length > 0 ? $", and {unknown} {Are(closest.Unknown.Count)} unknown" : "") + ". "
-            + (hydrogens ? "Add hydrogens with PDBFixer or OpenMM's Modeller.addHydrogens." : "Add missing atoms with PDBFixer.");
+            + (hydrogens ? "Add hydrogens with pluginbridge prepare, PDBFixer or OpenMM's Modeller.addHydrogens."
+                : "Add missing atoms with pluginbridge prepare or PDBFixer.");
+    }
+
+    /// <summary>Protonation forms of a residue at a chain's end, for which ff14SB has no parameters.</summary>
+    private static string? FormInsideChainsOnly(PdbResidueRecord record, ResidueNameMatch[] matches)
+    {
+        ResidueTemplate? form = matches.FirstOrDefault(m => m.Template.Position == ChainPosition.Internal
+            && m.Unknown.All(i => record.Atoms[i].Name is "H1" or "H2" or "H3" or "OXT")
+            && m.Missing.All(t => m.Template.Atoms[t].Name == "H"))?.Template;
+        return form is null || matches.Any(m => m.Template.BaseName == form.BaseName && m.Template.Position != ChainPosition.Internal)
+            ? null
+            : $"is {form.Name} at the end of a chain, and ff14SB has {form.Name} inside chains only. Change its protonation, "
+                + "or cap the chain (ACE, NME): pluginbridge prepare does either.";
     }
 
     /// <summary>Neutral chain ends, for which ff14SB has no parameters.</summary>

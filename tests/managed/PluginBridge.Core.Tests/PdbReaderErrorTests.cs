@@ -120,6 +120,52 @@ public sealed class PdbReaderErrorTests
         ErrorCode.Topology, "SG of CYS 2 (chain A) has no hydrogen, and no other free SG is within 2.5 Å", "HG", "CYM");
 
     [Test]
+    public void ProtonatedDisulfide()
+    {
+        string[] lines = PdbTexts.Disulfide.WithoutConnections();
+        lines = [.. lines.SelectMany<string, string>(l => PdbTexts.IsAtom(l) && PdbTexts.AtomName(l) == "SG"
+            ? [l, PdbTexts.Set(PdbTexts.Set(PdbTexts.Set(l, 13, " HG "), 31, $"{double.Parse(l.AsSpan(30, 8)) + 1.3,8:0.000}"), 77, " H")] : [l])];
+        Expect(lines, ErrorCode.Topology, "SG of CYS 2 (chain A) and of CYS 2 (chain B) are 2.0", "Å apart", "carry hydrogen (HG)");
+    }
+
+    [Test]
+    public void DisulfideOfDistantSulfur() => Expect(
+        ["SSBOND   1 CYS A    2    CYS B    2                          1555   1555  2.04  ",
+            .. PdbTexts.Disulfide.WithoutConnections().Edit(l => l[21] == 'B', l => PdbTexts.Set(l, 31, $"{double.Parse(l.AsSpan(30, 8)) + 20,8:0.000}"))],
+        ErrorCode.Topology, "x.pdb, line 1: SSBOND or CONECT says that CYS 2 (chain A) and CYS 2 (chain B) form a disulfide", "Å apart");
+
+    [Test]
+    public void CoordinateWiderThanItsColumns() => Expect(
+        PdbTexts.CappedAlanine.Edit(l => PdbTexts.AtomName(l) == "CB", l => l[..30] + "-1234.567" + l[38..]),
+        ErrorCode.File, "x.pdb, line 12: x of atom CB of ALA 2 ('-1234.56') is wider than its columns 31-38");
+
+    [TestCase("data_1ABC\nloop_\n_atom_site.id\n", "mmCIF")]
+    [TestCase("ATOM 1 N ALA A 1 1.0 2.0 3.0\n", "not in the columns")]
+    public void OtherFormats(string text, string part) => Expect(text, ErrorCode.File, "x.pdb: ", part);
+
+    [Test]
+    public void ProtonationFormThatEndsHaveNot()
+    {
+        // ACE-ALA-NME has no acid: cut the charged peptide behind its aspartate, with an acid hydrogen and an OXT.
+        string[] lines = PdbTexts.ChargedPeptide;
+        string Moved(string atom, string from, string name, double length, string element)
+        {
+            string a = lines[lines.LineOf(3, atom) - 1], b = lines[lines.LineOf(from == "N" ? 4 : 3, from) - 1];
+            double[] p = [.. Enumerable.Range(0, 3).Select(i => double.Parse(a.AsSpan(30 + 8 * i, 8)))];
+            double[] d = [.. Enumerable.Range(0, 3).Select(i => double.Parse(b.AsSpan(30 + 8 * i, 8)) - p[i])];
+            double norm = Math.Sqrt(d.Sum(x => x * x)) * (from == "N" ? 1 : -1);
+            string line = PdbTexts.Set(PdbTexts.Set(a, 13, name), 77, element);
+            for (int i = 0; i < 3; i++)
+                line = PdbTexts.Set(line, 31 + 8 * i, $"{p[i] + length / norm * d[i],8:0.000}");
+            return line;
+        }
+
+        string[] cut = [.. lines.Where(l => PdbTexts.IsAtom(l) && PdbTexts.ResidueNumber(l) <= 3),
+            Moved("C", "N", " OXT", 1.25, " O"), Moved("OD2", "CG", " HD2", 0.97, " H")];
+        Expect(cut, ErrorCode.Topology, "ASP 3 (chain A) is ASH at the end of a chain, and ff14SB has ASH inside chains only", "cap the chain");
+    }
+
+    [Test]
     public void ImpossibleDisulfide() => Expect(
         ["SSBOND   1 CYS A    2    ACE B    1                          1555   1555  2.04  ", .. PdbTexts.Disulfide.WithoutConnections()],
         ErrorCode.Topology, "x.pdb, line 1: CYS 2 (chain A) and ACE 1 (chain B) cannot form this disulfide");
