@@ -37,6 +37,7 @@ simulation.context.setParameter("FragmentedPotentialForce_lambda", 0)  # water s
 simulation.minimizeEnergy(maxIterations=50)
 simulation.context.setParameter("FragmentedPotentialForce_lambda", 1)
 simulation.minimizeEnergy(maxIterations=20)
+simulation.context.setVelocitiesToTemperature(300 * unit.kelvin)
 simulation.reporters.append(app.StateDataReporter(sys.stdout, max(1, options.steps // 10), step=True, potentialEnergy=True,
                                                   temperature=True, speed=True))
 simulation.step(options.steps)
