@@ -14,6 +14,7 @@ from .library import hasFeature, instructionSet, loadOpenMMPlugin, models, versi
 from .potential import FragmentPotential
 from .region import proteinAtoms
 from .reporter import UncertaintyError, UncertaintyReporter, UncertaintyWarning
+from .timesteps import multipleTimeStepIntegrator
 from .trainer import FrameBatch, Trainer
 
 __all__ = [
@@ -21,5 +22,5 @@ __all__ = [
     "FragmentPotential", "FrameBatch", "InternalError", "InvalidArgumentError", "MissingLibraryError", "Model",
     "ModelFileError", "PluginBridgeError", "TopologyError", "Trainer", "Uncertainty", "UncertaintyError", "UncertaintyReporter",
     "UncertaintyWarning", "UnsupportedError", "energy", "hasFeature", "instructionSet", "loadOpenMMPlugin", "models",
-    "proteinAtoms", "version",
+    "multipleTimeStepIntegrator", "proteinAtoms", "version",
 ]
