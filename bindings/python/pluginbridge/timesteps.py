@@ -135,6 +135,8 @@ def _langevinMiddle(step: float, innerSteps: int, kelvin: float, rate: float, co
         integrator.addComputePerDof("unconstrained", "x")
         integrator.addConstrainPositions()
         integrator.addComputePerDof("v", f"v+(x-unconstrained)*({innerSteps}/dt)")
+    # changes no trajectory (kicks are projected later), but the kinetic energy that a State reports
+    integrator.addConstrainVelocities()
     return integrator
 
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from .settings import ROOT, Settings
 
-#: Chignolin (5AWL) and Trp-cage (2JOF) with ACE and NME, their backbones as (phi, psi) in degrees: a beta hairpin; a helix,
-#: a 3-10 turn and a polyproline strand. The built structures have the proteins' atoms and about their density; they are not
-#: refined.
+#: Chignolin (5AWL; 175 atoms) and Trp-cage (2JOF with K8A, as in AI2BMD's example; 281 atoms) with ACE and NME, their
+#: backbones as (phi, psi) in degrees: a beta hairpin; a helix, a 3-10 turn and a polyproline strand. The built structures have
+#: the proteins' atoms and nearly their density (neighbours within 5 angstrom: 32 and 33, in folded ones 34 and 35); they are
+#: not refined.
 CHIGNOLIN = ("TYR TYR ASP PRO GLU THR GLY THR TRP TYR",
              [(-150, 151), (-125, 124), (-97, 108), (-72, -33), (-81, -25), (-92, -14), (67, 14), (-110, 133), (-117, 133),
               (-146, 152)])
-TRP_CAGE = ("ASP ALA TYR ALA GLN TRP LEU LYS ASP GLY GLY PRO SER SER GLY ARG PRO PRO PRO SER",
+TRP_CAGE = ("ASP ALA TYR ALA GLN TRP LEU ALA ASP GLY GLY PRO SER SER GLY ARG PRO PRO PRO SER",
             [(-63, -42)] * 9 + [(85, 10), (-90, 80), (-60, -30), (-65, -25), (-80, -5), (85, 10), (-90, 130)]
             + [(-70, 150)] * 3 + [(-90, 130)])
 BUILT = {"chignolin": CHIGNOLIN, "Trp-cage": TRP_CAGE}
