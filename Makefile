@@ -33,7 +33,7 @@ bench: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/bench.py --report docs/benchmarks \
 	    $(if $(wildcard $(STRUCTURES)),--structures $(STRUCTURES)) $(BENCH)
 
-# How far the correction's time step can go: stability, sampling and speed of multiple time steps (hours on two cores).
+# How far the correction's time step can go: stability, sampling and speed of multiple time steps (the better part of an hour).
 mts: build
 	@mkdir -p $(BUILD)/bench
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/mts.py --json $(BUILD)/bench/mts.json

@@ -15,6 +15,7 @@ sampling  Langevin dynamics at 300 K against the run with one step for all: kine
 speed     ms of wall time per fs of the demo's peptide in water, single step, ours and openmm.MTSLangevinIntegrator, in turn.
 """
 import argparse
+import functools
 import json
 import multiprocessing
 import sys
@@ -38,14 +39,14 @@ KINDS = {"flexible": (dict(constraints=None), 0.5),
 PARTS = ("nve", "sampling", "speed")
 
 
-def vacuum(options, kind):
+def vacuum(pdb, model, precision, kind):
     """Topology, positions and System of a peptide in vacuo, the correction in a group of its own.
 
     Bonds, angles and the rest of the host have groups too, so that their energies can be told apart."""
     import pluginbridge
 
-    pdb = app.PDBFile(options.pdb)
-    potential = pluginbridge.FragmentPotential(options.model, precision=options.precision, threads=1)
+    pdb = app.PDBFile(pdb)
+    potential = pluginbridge.FragmentPotential(model, precision=precision, threads=1)
     system = potential.createSystem(pdb.topology, removeCMMotion=False, forceGroup=GROUP, **KINDS[kind][0])
     for force in system.getForces():
         if isinstance(force, openmm.HarmonicBondForce):
@@ -61,10 +62,12 @@ def context(system, integrator, seed=1):
     return openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
 
 
-def thermalised(system, positions, seed, picoseconds=3.0):
-    """State of the mixed System after a Langevin run at 300 K with a small step for all forces."""
+@functools.lru_cache(maxsize=None)
+def thermalised(kind, seed, pdb, model, precision, picoseconds):
+    """State after a Langevin run at 300 K with a small step for all forces; made once in a process."""
+    pdb, system = vacuum(pdb, model, precision, kind)
     ctx = context(system, openmm.LangevinMiddleIntegrator(300, 5, 0.0005), seed)
-    ctx.setPositions(positions)
+    ctx.setPositions(pdb.positions)
     openmm.LocalEnergyMinimizer.minimize(ctx, 10, 100)
     ctx.setVelocitiesToTemperature(300, seed)
     ctx.getIntegrator().step(round(picoseconds / 0.0005))
@@ -101,8 +104,9 @@ def nve(task):
     """One constant-energy run: drift (kJ/mol/ps an atom, with its standard error from ten blocks), fluctuation (kJ/mol)."""
     options, kind, outer, correction = task
     outer = outer if correction else KINDS[kind][1]
-    pdb, system = vacuum(options, kind)
-    state = thermalised(system, pdb.positions, options.seed, options.thermalise)
+    which = (options.pdb, options.model, options.precision)
+    _, system = vacuum(*which, kind)
+    state = thermalised(kind, options.seed, *which, options.thermalise)
     inner = max(1, round(outer / KINDS[kind][1]))
     times, energies = nve_energies(system, state, outer, inner, options.ps, correction)
     row = dict(kind=kind, outer_fs=outer, inner_steps=inner, correction=correction, ps=float(times[-1]) if len(times) else 0.0,
@@ -142,8 +146,9 @@ def sample(task):
     options, kind, outer, seed = task
     import pluginbridge
 
-    pdb, system = vacuum(options, kind)
-    state = thermalised(system, pdb.positions, seed, options.thermalise)
+    which = (options.pdb, options.model, options.precision)
+    pdb, system = vacuum(*which, kind)
+    state = thermalised(kind, seed, *which, options.thermalise)
     inner = max(1, round(outer / KINDS[kind][1])) if outer else 1
     step = outer or min(KINDS[kind][1], 1.0)  # outer 0: one step for all, the reference
     ctx = context(system, pluginbridge.multipleTimeStepIntegrator(system, step / 1000, inner, 300, 2.0), seed)
@@ -228,13 +233,14 @@ def speed(options):
             for name, found in times.items()]
 
 
-def print_nve(rows):
-    print(f"{'hydrogens':15}{'outer fs':>9}{'inner':>6}  {'forces':8}{'ps':>7} {'drift, kJ/mol/ps/atom':>26} {'kT/ns/atom':>11} "
-          f"{'fluctuation':>12}")
-    for r in sorted(rows, key=lambda r: (r["kind"], not r["correction"], r["outer_fs"])):
-        head = f"{r['kind']:15}{r['outer_fs']:9g}{r['inner_steps']:6}  {'network' if r['correction'] else 'host':8}{r['ps']:7.2f} "
-        print(head + (f"{r['drift']:14.2e} +- {r['driftError']:8.1e} {r['drift_kT_per_ns']:11.3f} {r['fluctuation']:12.3f}"
-                      if r["survived"] else "the energy ran away"))
+NVE_HEAD = (f"{'hydrogens':15}{'outer fs':>9}{'inner':>6}  {'forces':8}{'ps':>7} {'drift, kJ/mol/ps/atom':>26} {'kT/ns/atom':>11} "
+            f"{'fluctuation, kJ/mol':>20}")
+
+
+def nveLine(r):
+    head = f"{r['kind']:15}{r['outer_fs']:9g}{r['inner_steps']:6}  {'network' if r['correction'] else 'host':8}{r['ps']:7.2f} "
+    return head + (f"{r['drift']:14.2e} +- {r['driftError']:8.1e} {r['drift_kT_per_ns']:11.3f} {r['fluctuation']:20.3f}"
+                   if r["survived"] else "the energy ran away")
 
 
 def print_sampling(rows):
@@ -300,9 +306,12 @@ def main():
         if "nve" in options.parts:
             # the host's own drift depends on its step alone
             tasks = [(options, kind, outer, outer != "host") for kind in options.kinds for outer in ["host", *options.outer]]
-            results["nve"] = list(tqdm(pool.imap_unordered(nve, tasks), total=len(tasks), desc="NVE runs", leave=False,
-                                       disable=None))
-            print_nve(results["nve"])
+            print(NVE_HEAD)
+            results["nve"] = []
+            for row in tqdm(pool.imap(nve, tasks), total=len(tasks), desc="NVE runs", leave=False, disable=None):
+                results["nve"].append(row)
+                tqdm.write(nveLine(row))
+                sys.stdout.flush()
         if "sampling" in options.parts:
             results["sampling"] = sampling(options, pool)
             print_sampling(results["sampling"])
