@@ -95,13 +95,13 @@ def test_counted_operations_are_those_of_the_network(pb, trained, alanine, tmp_p
     """Run with registers that count, the network gives the same energy, and at least the multiply-adds of its products."""
     from benchmarks import kernels
     from benchmarks.fragments import Fragments
-    from benchmarks.settings import Settings, modelFile
+    from benchmarks.settings import modelFile
 
     positions = alanine.getPositions(asNumpy=True)._value
     numbers = [atom.element.atomic_number for atom in alanine.topology.atoms()]
     core = pb.Evaluator(alanine.topology, trained)
     Fragments(core, numbers).write(tmp_path / "call.json", positions)
-    count = kernels.call(kernels.build(Settings(tmp_path)), "count", modelFile(), tmp_path / "call.json")
+    count = kernels.call(kernels.build(), "count", modelFile(), tmp_path / "call.json")
     assert count["energies"][0] == pytest.approx(core.evaluate(positions).energy, abs=0.05)
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     edges, h = int((distances < core.model.cutoff).sum()), 64

@@ -15,11 +15,12 @@ PROJECT = ROOT / "tests" / "performance" / "PluginBridge.Performance"
 
 
 def run(settings: Settings) -> dict:
-    """Peak and bandwidth by threads; kernels; the share of the peak that a call reaches (`fma_fraction`: one thread)."""
+    """Peak and bandwidth by threads; kernels; the share of the peak that a call reaches (`fma_fraction`: the
+    shipped network on the first of settings.threads)."""
     import numpy as np
     import pluginbridge
 
-    program = build(settings)
+    program = build()
     size = ["--repeats", "2", "--seconds", "0.01", "--stream-mb", "4"] if settings.quick else [
         "--repeats", str(max(5, settings.repeats)), "--seconds", "0.3", "--stream-mb", "256"]
     threads = ",".join(map(str, settings.threads))
@@ -42,10 +43,11 @@ def run(settings: Settings) -> dict:
         row["peak_fraction"] = row["gflops"] / next(m["peak_gflops"] for m in machine if m["threads"] == row["threads"])
     return dict(structure=structure.name, atoms=len(structure.positions), lanes=before["lanes"], machine=machine,
                 kernels=kernels["kernels"], calls=rows,
-                fma_fraction=next(r["peak_fraction"] for r in rows if r["network"] == MODEL and r["threads"] == 1))
+                fma_fraction=next(r["peak_fraction"] for r in rows if r["network"] == MODEL
+                                  and r["threads"] == settings.threads[0]))
 
 
-def build(settings: Settings):
+def build():
     """Path of the measuring program, compiled where a source has changed."""
     folder = ROOT / "build" / "dotnet-tests"
     command = ["dotnet", "build", PROJECT, "-c", "Release", "--artifacts-path", folder, "-nodeReuse:false", "-v", "quiet"]

@@ -16,7 +16,7 @@ from .timing import inTurn
 
 
 def run(settings: Settings) -> dict:
-    """Microseconds a step, in water and in vacuo; `overhead_us` is that in water, on all of settings.threads' last."""
+    """Microseconds a step in water and in vacuo on the last of settings.threads; `overhead_us` is that in water."""
     threads = settings.threads[-1]
     water = breakdown(settings, *solvated(settings), threads)
     vacuum = breakdown(settings, *inVacuo(), threads)
