@@ -5,7 +5,7 @@ BUILD  := build
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: all deps build demo test test-fast bench accuracy nve format clean
+.PHONY: all deps build demo test test-fast bench mts accuracy nve format clean
 
 all: build
 
@@ -26,13 +26,17 @@ test: build
 test-fast: build
 	$(PYTHON) tests/run_all.py --fast
 
-# Ratios against PyTorch with the same weights, what the OpenMM plugin costs a step without a network, frames/s of training.
+# Speed: kernels, PyTorch, libxtb, scaling, OpenMM, start-up, training; tables and plots in docs/benchmarks. BENCH=options of
+# tests/performance/bench.py, e.g. make bench BENCH="--parts scaling", BENCH=--psi4. About 20 minutes on an idle machine.
+BENCH ?=
 bench: build
+	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/bench.py --report docs/benchmarks \
+	    $(if $(wildcard $(STRUCTURES)),--structures $(STRUCTURES)) $(BENCH)
+
+# How far the correction's time step can go: stability, sampling and speed of multiple time steps (the better part of an hour).
+mts: build
 	@mkdir -p $(BUILD)/bench
-	OPENBLAS_NUM_THREADS=1 PYTHONPATH=$(BUILD)/python:training $(PYTHON) tests/performance/force_call.py \
-	    --json $(BUILD)/bench/force_call.json
-	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/openmm_overhead.py --json $(BUILD)/bench/openmm_overhead.json
-	PYTHONPATH=$(BUILD)/python:training $(PYTHON) -m pbtrain.throughput --json $(BUILD)/bench/training.json
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/mts.py --json $(BUILD)/bench/mts.json
 
 # Errors of schemes and networks against whole-protein GFN2-xTB, for every PDB file of a folder.
 STRUCTURES ?= ../shared/data/proteins

@@ -75,12 +75,11 @@ def make_simulation(topology, system, integrator, options):
     return app.Simulation(topology, system, integrator, platform, properties)
 
 
-def production_integrator(options):
+def production_integrator(system, options):
     temperature, friction = options.temperature * unit.kelvin, 1 / unit.picosecond
     step = options.timestep * unit.femtosecond
     if options.mts > 1:  # the host's forces every step, the correction every mts steps
-        return openmm.MTSLangevinIntegrator(temperature, friction, options.mts * step,
-                                            [(CORRECTION_GROUP, 1), (0, options.mts)])
+        return pluginbridge.multipleTimeStepIntegrator(system, options.mts * step, options.mts, temperature, friction)
     return openmm.LangevinMiddleIntegrator(temperature, friction, step)
 
 
@@ -252,7 +251,7 @@ def main(options):
         reference = state.getPositions(asNumpy=True)._value
         with open(out / "topology.pdb", "w") as file:
             app.PDBFile.writeFile(topology, state.getPositions(), file, keepIds=True)
-    simulation = make_simulation(topology, system, production_integrator(options), options)
+    simulation = make_simulation(topology, system, production_integrator(system, options), options)
     if options.resume:
         resume(simulation, out)
     else:

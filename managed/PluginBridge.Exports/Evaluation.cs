@@ -33,7 +33,22 @@ public static unsafe class Evaluation
 
     [UnmanagedCallersOnly(EntryPoint = "pb_evaluate", CallConvs = [typeof(CallConvCdecl)])]
     public static int Evaluate(nint workspace, double* positions, PbEvaluationOptions* options, double* energy,
-        double* forces, double* virial) => Guard.Invoke(() =>
+        double* forces, double* virial)
+    {
+        // Not through Guard.Invoke, whose closure would be the one thing on the managed heap that a time step leaves.
+        try
+        {
+            EvaluateChecked(workspace, positions, options, energy, forces, virial);
+            return 0;
+        }
+        catch (Exception exception)
+        {
+            return Guard.Fail(exception);
+        }
+    }
+
+    private static void EvaluateChecked(nint workspace, double* positions, PbEvaluationOptions* options, double* energy,
+        double* forces, double* virial)
     {
         WorkspaceHandle owner = HandleTable.Get<WorkspaceHandle>(workspace);
         if (positions == null)
@@ -71,5 +86,5 @@ public static unsafe class Evaluation
         }
         if (energy != null)
             *energy = result;
-    });
+    }
 }

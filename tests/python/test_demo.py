@@ -85,3 +85,20 @@ def test_the_peptide_is_a_hairpin(chignolin):
     positions = chignolin.getPositions(asNumpy=True)._value
     for donor, acceptor in (((3, "N"), (8, "O")), ((7, "N"), (3, "O"))):
         assert np.linalg.norm(positions[atoms[donor]] - positions[atoms[acceptor]]) < 0.38
+
+
+@pytest.mark.slow
+def test_multiple_time_steps(plugin, trained, tmp_path):
+    short = ["--ps", 0.02, "--outer", 2, "--inner", 2]
+    result = call("multiple_time_steps.py", EXAMPLES.parent / "tests" / "python" / "structures" / "capped_alanine.pdb", *short)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.strip().splitlines()
+    assert "22 atoms, bonds to hydrogen constrained" in lines[0] and "times as fast" in lines[-1]
+    kelvin = [float(line.split(" s/fs")[1].split()[0]) for line in lines[1:3]]
+    assert all(50 < value < 600 for value in kelvin), "a run has heated up or frozen"
+
+
+def test_an_impossible_step_is_one_line(plugin, trained):
+    result = call("multiple_time_steps.py", "--inner", 0)
+    assert result.returncode != 0
+    assert "inner" in result.stderr and "Traceback" not in result.stderr

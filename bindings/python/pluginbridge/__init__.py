@@ -15,12 +15,13 @@ from .potential import FragmentPotential
 from .region import proteinAtoms
 from .regionsystem import createRegionSystem
 from .reporter import UncertaintyError, UncertaintyReporter, UncertaintyWarning
+from .timesteps import multipleTimeStepIntegrator
 from .trainer import FrameBatch, Trainer
 
 __all__ = [
     "CalculationFailedError", "Calibration", "Evaluation", "Evaluator", "ForceFieldMismatchError", "Fragment",
     "FragmentPotential", "FrameBatch", "InternalError", "InvalidArgumentError", "MissingLibraryError", "Model",
     "ModelFileError", "PluginBridgeError", "TopologyError", "Trainer", "Uncertainty", "UncertaintyError", "UncertaintyReporter",
-    "UncertaintyWarning", "UnsupportedError", "createRegionSystem", "energy", "hasFeature", "instructionSet", "loadOpenMMPlugin", "models",
-    "proteinAtoms", "version",
+    "UncertaintyWarning", "UnsupportedError", "createRegionSystem", "energy", "hasFeature", "instructionSet",
+    "loadOpenMMPlugin", "models", "multipleTimeStepIntegrator", "proteinAtoms", "version",
 ]

@@ -1,6 +1,7 @@
 """Makes the OpenMM Force from its XML form; the format is described in native/openmm/serialization/README.md."""
 from __future__ import annotations
 
+from typing import Optional
 from xml.etree import ElementTree
 
 from . import library
@@ -68,15 +69,17 @@ def createForce(arrays: RegionArrays, regionSystem=None, **attributes):
         raise InvalidArgumentError(str(error)) from error
 
 
-def ourForces(system) -> list[ElementTree.Element]:
-    """XML of the forces of our type that a System has."""
+def forceElement(force) -> Optional[ElementTree.Element]:
+    """XML of a Force if it is of our type, else None."""
     import openmm
 
-    known = []
-    for force in system.getForces():
-        if type(force) is not openmm.Force:  # only plugins' forces have no Python class of their own
-            continue
-        element = ElementTree.fromstring(openmm.XmlSerializer.serialize(force))
-        if element.get("type") == FORCE_TYPE:
-            known.append(element)
-    return known
+    if type(force) is not openmm.Force:  # only plugins' forces have no Python class of their own
+        return None
+    element = ElementTree.fromstring(openmm.XmlSerializer.serialize(force))
+    return element if element.get("type") == FORCE_TYPE else None
+
+
+def ourForces(system) -> list[ElementTree.Element]:
+    """XML of the forces of our type that a System has."""
+    elements = (forceElement(force) for force in system.getForces())
+    return [element for element in elements if element is not None]

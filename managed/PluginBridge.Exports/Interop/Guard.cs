@@ -55,7 +55,8 @@ internal static unsafe class Guard
     /// <summary>The exception for a wrong argument.</summary>
     internal static PluginBridgeException Invalid(string message) => new(ErrorCode.InvalidArgument, message);
 
-    private static int Fail(Exception exception)
+    /// <summary>Keeps an exception's message for this thread and returns its <c>pb_status</c>.</summary>
+    internal static int Fail(Exception exception)
     {
         (ErrorCode code, string message) = exception switch
         {

@@ -1,0 +1,185 @@
+"""summary.json, and docs/benchmarks: the tables in Markdown and their plots."""
+from __future__ import annotations
+
+from pathlib import Path
+
+#: keys of summary.json and the part that has them
+SUMMARY = {"fma_fraction": "kernels", "pytorch_eager_ratio": "forcecall", "torchscript_ratio": "forcecall",
+           "pytorch_eager_ratio_min": "forcecall", "torchscript_ratio_min": "forcecall", "xtb_ratio_chignolin": "quantum",
+           "xtb_ratio_trpcage": "quantum", "scaling_exponent": "scaling", "peak_memory_mb": "scaling",
+           "peak_memory_atoms": "scaling", "overhead_us": "openmmstep", "overhead_vacuum_us": "openmmstep",
+           "startup_ms": "startup"}
+
+HEAD = """# Benchmarks
+
+Written by `make bench` (`tests/performance/bench.py`); do not edit. Every ratio is one of medians of repeats taken in turn in
+one run on one machine; TorchScript and eager PyTorch run the same weights on the same fragments, and forces are compared
+before anything is timed. How far the correction's time step can go is in [time-steps.md](time-steps.md).
+
+"""
+
+
+def summary(parts: dict) -> dict:
+    """The figures that matter, from the parts that have run; None where one has not."""
+    found = {key: parts.get(part, {}).get(key) for key, part in SUMMARY.items()}
+    return found | {"machine": {name: part["machine_of_run"] for name, part in parts.items()}}
+
+
+def write(parts: dict, folder: Path) -> None:
+    """README.md and PNG files of the parts that have run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = HEAD + machineLines(parts)
+    for name, section in SECTIONS.items():
+        if name in parts:
+            text += "\n" + section(parts[name], folder)
+    (folder / "README.md").write_text(text)
+
+
+def table(header: list[str], rows: list[list]) -> str:
+    """A Markdown table; the first column is text, the others are numbers."""
+    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
+
+
+def machineLines(parts: dict) -> str:
+    """One line for each machine, with the parts that ran on it and how busy it was."""
+    seen: dict[str, dict[str, float]] = {}
+    for name, part in parts.items():
+        m = part["machine_of_run"]
+        text = (f"{m['processor']}, {m['processors']} processors, PluginBridge {m['pluginbridge']} ({m['instruction_set']}"
+                + (f", commit {m['commit']}" if m["commit"] else "") + f"), {m['date']}")
+        seen.setdefault(text, {})[name] = m["load"]
+    return "".join(f"- {text}: {', '.join(loads)}; load average at their start {min(loads.values()):.1f} to "
+                   f"{max(loads.values()):.1f}\n" for text, loads in seen.items())
+
+
+def figure(folder: Path, name: str, draw, size=(6.4, 3.4)) -> str:
+    """Draws into folder/name and returns its Markdown."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, axis = plt.subplots(figsize=size, constrained_layout=True)
+    draw(axis)
+    fig.savefig(folder / name, dpi=90)
+    plt.close(fig)
+    return f"\n![{name[:-4]}]({name})\n"
+
+
+def bars(axis, labels, series: dict, unit: str, line=None):
+    """Horizontal bars, a group a label."""
+    height = 0.8 / len(series)
+    for k, (name, values) in enumerate(series.items()):
+        axis.barh([row + (k - (len(series) - 1) / 2) * height for row in range(len(labels))], values, height, label=name)
+    axis.set_yticks(range(len(labels)), labels, fontsize=7)
+    axis.invert_yaxis()
+    axis.set_xlabel(unit)
+    if line is not None:
+        axis.axvline(line, color="0.4", lw=0.8)
+    if len(series) > 1:
+        axis.legend(fontsize=7)
+
+
+def kernels(part: dict, folder: Path) -> str:
+    text = "## Kernels against the machine\n\n"
+    text += table(["threads", "peak of fused multiply-adds, GFLOP/s", "memory (triad), GB/s"],
+                  [[m["threads"], f"{m['peak_gflops']:.0f}", f"{m['bandwidth_gbs']:.1f}"] for m in part["machine"]])
+    text += ("\nPeak and bandwidth are the best of the repeats, before and after; kernels are medians, single precision, one "
+             "thread.\n\n")
+    text += table(["kernel", "shape", "µs", "GFLOP/s", "of peak", "GB/s", "of bandwidth"],
+                  [[k["name"], k["shape"], f"{k['microseconds']:.1f}",
+                    *((f"{k['gflops']:.0f}", f"{k['peak_fraction']:.0%}") if k["gflops"] else ("", "")),
+                    *((f"{k['gbs']:.1f}", f"{k['bandwidth_fraction']:.0%}") if k["gbs"] else ("", ""))]
+                   for k in part["kernels"]])
+    text += (f"\nThe whole call (energy and forces of {part['structure']}, {part['atoms']} atoms, scheme `whole`): operations as "
+             "executed, counted by running the same kernels with registers that count (a multiply-add is two, everything else "
+             "one; the product's tiles overlap by up to 3 %), divided by time and peak.\n\n")
+    text += table(["network", "threads", "GFLOP", "ms", "GFLOP/s", "of peak"],
+                  [[r["network"], r["threads"], f"{r['gflop']:.2f}", f"{r['ms']:.2f}", f"{r['gflops']:.0f}",
+                    f"{r['peak_fraction']:.0%}"] for r in part["calls"]])
+    products = [k for k in part["kernels"] if k["gflops"]]
+    labels = [k["name"].replace("Gemm, ", "") for k in products] + [f"call: {r['network']}, {r['threads']} thr." for r in part["calls"]]
+    values = [k["peak_fraction"] for k in products] + [r["peak_fraction"] for r in part["calls"]]
+    return text + figure(folder, "kernels.png", lambda axis: bars(axis, labels, {"": values}, "share of the FMA peak", 1.0))
+
+
+def forcecall(part: dict, folder: Path) -> str:
+    text = "## Force call against PyTorch\n\n"
+    text += table(["structure", "network", "scheme", "threads", "ours, ms", "eager, ms", "ratio", "TorchScript, ms", "ratio"],
+                  [[f"{r['structure']} ({r['atoms']})", r["network"], f"`{r['scheme']}`", r["threads"], f"{r['ours_ms']:.2f}",
+                    f"{r['eager_ms']:.1f}", f"{r['eager_ratio']:.2f}", f"{r['torchscript_ms']:.1f}",
+                    f"{r['torchscript_ratio']:.2f}"] for r in part["rows"]])
+    labels = [f"{r['structure']}, {r['network'].replace(' channels', '').replace(' layers', '')}, {r['scheme']}, {r['threads']} thr."
+              for r in part["rows"]]
+    series = {"eager": [r["eager_ratio"] for r in part["rows"]], "TorchScript": [r["torchscript_ratio"] for r in part["rows"]]}
+    return text + figure(folder, "forcecall.png", lambda axis: bars(axis, labels, series, "times as fast as PyTorch", 1.0),
+                         (6.4, 1.2 + 0.22 * len(labels)))
+
+
+def quantum(part: dict, folder: Path) -> str:
+    return "## Against the quantum chemistry that was learnt\n\nOne thread each.\n\n" + table(
+        ["structure", "method", "its ms", "ours, ms", "ratio"],
+        [[f"{r['structure']} ({r['atoms']})", r["method"], f"{r['theirs_ms']:.0f}", f"{r['ours_ms']:.2f}", f"{r['ratio']:.0f}"]
+         for r in part["rows"]])
+
+
+def scaling(part: dict, folder: Path) -> str:
+    text = (f"## Scaling\n\nCopies of the demo's peptide (138 atoms) packed until they touch, as one graph, scheme `whole`. "
+            f"Exponent of time with atoms, one thread: **{part['scaling_exponent']:.2f}**.\n\n")
+    text += table(["atoms", "threads", "neighbours", "ms", "µs an atom", "set up and first call, s", "memory, MB"],
+                  [[r["atoms"], r["threads"], f"{r['neighbours']:.1f}", f"{r['ms']:.1f}", f"{1e3 * r['ms'] / r['atoms']:.1f}",
+                    f"{r['setup_s']:.2f}", f"{r['memory_mb']:.0f}"] for r in part["rows"]])
+
+    def draw(axis):
+        for threads in sorted({r["threads"] for r in part["rows"]}):
+            rows = [r for r in part["rows"] if r["threads"] == threads]
+            axis.loglog([r["atoms"] for r in rows], [r["ms"] for r in rows], "o-", label=f"{threads} threads, ms")
+        rows = [r for r in part["rows"] if r["threads"] == part["rows"][0]["threads"]]
+        axis.loglog([r["atoms"] for r in rows], [r["memory_mb"] for r in rows], "s--", color="0.5", label="memory, MB")
+        axis.set_xlabel("atoms")
+        axis.legend(fontsize=8)
+
+    return text + figure(folder, "scaling.png", draw)
+
+
+def openmmstep(part: dict, folder: Path) -> str:
+    text = (f"## A step in OpenMM\n\nCPU platform, {part['threads']} threads, 1 fs, Langevin middle. The overhead is what the zero "
+            "correction adds to the host's step (median of the paired differences; quartiles in brackets).\n\n")
+    rows = []
+    for name in ("water", "vacuum"):
+        b = part[name]
+        low, high = b["overhead_quartiles_us"]
+        rows.append([f"{b['region']} atoms in {name} ({b['atoms']} in all)", f"{b['host_us']:.0f}", f"{b['correction_us']:.0f}",
+                     f"{b['direct_call_us']:.0f}", f"{b['overhead_us']:.0f} ({low:.0f} to {high:.0f})"])
+    text += table(["system", "host's step, µs", "the network adds, µs", "its call alone, µs", "overhead, µs"], rows)
+
+    def draw(axis):
+        for row, name in enumerate(("water", "vacuum")):
+            b, left = part[name], 0.0
+            shares = [("host", b["host_us"]), ("network's call", b["direct_call_us"]),
+                      ("plugin and sharing of cores", max(0.0, b["correction_us"] - b["direct_call_us"]))]
+            for k, (label, value) in enumerate(shares):
+                axis.barh(row, value, left=left, color=f"C{k}", label=label if row == 0 else None)
+                left += value
+        axis.set_yticks([0, 1], ["water", "vacuum"])
+        axis.set_xlabel("µs a step")
+        axis.legend(fontsize=7)
+
+    return text + figure(folder, "step.png", draw, (6.4, 2.0))
+
+
+def startup(part: dict, folder: Path) -> str:
+    text = f"## Start-up\n\n{part['structure']} ({part['atoms']} atoms), medians of {part['rounds']} fresh processes.\n\n"
+    return text + table(["stage", "ms"], [[stage.replace("_", " "), f"{value:.1f}"] for stage, value in part["milliseconds"].items()]
+                        + [["library to first force", f"{part['startup_ms']:.1f}"]])
+
+
+def training(part: dict, folder: Path) -> str:
+    text = f"## Training\n\nFrames a second ({part['atoms_per_frame']:.0f} atoms a frame, {part['threads']} thread).\n\n"
+    return text + table(["route", "frames/s", "times plain PyTorch"],
+                        [[name, f"{rate:.1f}", f"{part['ratio_to_plain'][name]:.2f}"] for name, rate in part["frames_per_s"].items()])
+
+
+SECTIONS = {"kernels": kernels, "forcecall": forcecall, "quantum": quantum, "scaling": scaling, "openmmstep": openmmstep,
+            "startup": startup, "training": training}
