@@ -9,7 +9,7 @@ namespace PluginBridge.Core.Fragmentation;
 internal sealed class PairCells
 {
     /// <summary>Atoms fewer bonds apart than this share force-field terms or exclusions (four bonds: CMAP).</summary>
-    private const int TermBonds = 4;
+    private const int _termBonds = 4;
 
     private readonly Topology _topology;
     private readonly Func<InclusionExclusion.Term, Fragment> _finish;
@@ -42,7 +42,12 @@ internal sealed class PairCells
     /// The cell of two units, i &lt; j; null where a window holds both, where all their pairs are counted elsewhere, or
     /// where pieces that they take in from outside the region are bonded to one another: these pairs stay classical.
     /// </summary>
-    public PairCell? Find(int i, int j) => Units.IsNear(i, j) ? null : _cells.GetOrAdd((i, j), key => Create(key.Item1, key.Item2));
+    public PairCell? Find(int i, int j)
+    {
+        if (Units.IsNear(i, j))
+            return null;
+        return _cells.TryGetValue((i, j), out PairCell? known) ? known : _cells.GetOrAdd((i, j), Create(i, j));
+    }
 
     private PairCell? Create(int i, int j)
     {
@@ -77,7 +82,7 @@ internal sealed class PairCells
     {
         HashSet<int> reached = [atom];
         int[] shell = [atom];
-        for (int bonds = 0; bonds < TermBonds; bonds++)
+        for (int bonds = 0; bonds < _termBonds; bonds++)
             shell = [.. shell.SelectMany(a => _topology.Neighbors(a).ToArray()).Where(reached.Add)];
         return reached;
     }
