@@ -27,8 +27,8 @@ internal sealed class PairBatch : IDisposable
         _base = system.CreatePairBaseEnergy();
     }
 
-    /// <summary>Cells with a weight.</summary>
-    public int ActiveCount => _contacts.Weights.Count(weight => weight > 0);
+    /// <summary>Weights of the listed cells.</summary>
+    public IReadOnlyList<double> Weights => _contacts.Weights;
 
     /// <summary>Finds the cells in reach.</summary>
     /// <param name="whole">Positions, molecules whole, nm.</param>

@@ -82,7 +82,10 @@ public sealed class Workspace : IDisposable
     }
 
     /// <summary>Pairs of units that had a weight at the last evaluation.</summary>
-    internal int PairCount => _pairs?.ActiveCount ?? 0;
+    internal int PairCount => PairWeights.Count(weight => weight > 0);
+
+    /// <summary>Weights of the pairs of units near contact at the last evaluation.</summary>
+    internal IReadOnlyList<double> PairWeights => _pairs?.Weights ?? [];
 
     /// <summary>Frees the evaluator's buffers.</summary>
     public void Dispose()

@@ -91,7 +91,7 @@ public static class FragmentBuilder
         Fragment Finished(InclusionExclusion.Term term) =>
             Finish(topology, term, FragmentCharges.Sum(assignment, term.Atoms), labels.Label(term.Atoms), cover);
         return new([.. InclusionExclusion.Expand(primaries).Select(Finished)],
-            scheme is FragmentScheme.Window2Pairs or FragmentScheme.Window3Pairs
+            SchemeText.HasPairs(scheme)
                 ? new PairCells(topology, new PairUnits(windows, chains, width), Finished)
                 : null);
     }
