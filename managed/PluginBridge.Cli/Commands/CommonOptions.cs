@@ -38,4 +38,5 @@ internal static class CommonOptions
     internal static Option<bool> SkipUnknown() => new("--skip-unknown")
     {
         Description = "Leave out waters, ions, ligands and other unknown residues of the file",
-    };}
+    };
+}

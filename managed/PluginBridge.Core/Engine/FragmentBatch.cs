@@ -126,6 +126,8 @@ internal sealed class FragmentBatch : IDisposable
         for (int f = 0; f < _wanted.Length; f++)
             _wanted[f] = _coefficients[f] != 0;
         _evaluator.Select(_wanted);
+        // What is left out must not look like an overflow.
+        Array.Clear(_gradients);
     }
 
     /// <summary>Positions relative to each fragment's first atom, so that single precision keeps its digits.</summary>

@@ -16,6 +16,7 @@ internal sealed class PairBatch : IDisposable
     private readonly PairBaseEnergy? _base;
     private FragmentBatch? _batch;
     private int[] _first = [];
+    private bool _isBuilt;
 
     /// <summary>Prepares the list.</summary>
     public PairBatch(FragmentedSystem system, PairCells cells, EvaluationOptions options)
@@ -36,7 +37,8 @@ internal sealed class PairBatch : IDisposable
     /// <param name="boxVectors">Its vectors; empty for none.</param>
     public void Update(ReadOnlySpan<double> whole, in PeriodicBox box, ReadOnlySpan<double> boxVectors)
     {
-        if (_contacts.Update(whole, box, boxVectors) || _batch is null)
+        _isBuilt &= !_contacts.Update(whole, box, boxVectors);
+        if (!_isBuilt)
             Rebuild();
     }
 
@@ -99,5 +101,6 @@ internal sealed class PairBatch : IDisposable
 
         if (fragments.Count > 0)
             _batch = new FragmentBatch(_system.Potential, _system.Topology, fragments, _options, moved);
+        _isBuilt = true;
     }
 }

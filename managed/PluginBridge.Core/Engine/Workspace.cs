@@ -105,7 +105,7 @@ public sealed class Workspace : IDisposable
         _images.MakeWhole(positions, box, join: baseEnergy.HasPairs || (!passBox && _system.FragmentsSpanMolecules),
             continued ? MoleculeImages.TornLaterBondLength : MoleculeImages.TornBondLength, _whole);
         if (_pairs is not null)
-            _pairs.Update(_whole, PeriodicBox.Create(boxVectors, _system.PairRadii.Outer, "pairs of units"), boxVectors);
+            _pairs.Update(_whole, PeriodicBox.Create(boxVectors, _system.PairRadii.Outer + PairContacts.Skin, "pairs of units"), boxVectors);
         _accumulator.Clear();
         ReadOnlySpan<double> passed = passBox ? boxVectors : [];
         double energy = spread is null

@@ -5,7 +5,7 @@ namespace PluginBridge.Core.Fragmentation;
 /// <param name="Outer">All heavy atoms at least this far apart: it does not count, nm.</param>
 public readonly record struct PairRadii(double Inner, double Outer)
 {
-    /// <summary>4.0 and 5.0 Å: see the README for what others cost and gain.</summary>
+    /// <summary>4.0 and 5.0 Å, chosen by accuracy per cost with GFN2-xTB fragments of chignolin.</summary>
     public static PairRadii Default { get; } = new(0.40, 0.50);
 
     /// <summary>Refuses radii that make no switch.</summary>

@@ -103,6 +103,8 @@ public class PairContactsTests
         Assert.That(_allocated, Is.Zero);
         Step(3);
         Assert.That(workspace.PairCount, Is.Zero);
+        Step(3);
+        Assert.That(_allocated, Is.Zero);
         Step(1);
         Assert.That(workspace.PairCount, Is.GreaterThan(0));
         Step(1);

@@ -72,7 +72,6 @@ public class PairEnergyTests
         }
     }
 
-    /// <summary>Two images of a chain in contact with a third of the other: the closest counts.</summary>
     [Test]
     public void ASmallBoxIsRefused()
     {
@@ -131,6 +130,18 @@ public class PairEnergyTests
     [Test]
     public void FailuresNameThePair()
     {
+        Topology topology = FragmentTestPeptides.Build(["ACE LYS ALA NME", "ACE LYS ALA NME"]);
+        double[] positions = FragmentTestPeptides.Positions(topology, 3);
+        // Only a pair has two charges.
+        FragmentedSystem system = EngineTestSystems.System(new EngineToyPotential { FailingCharge = 2 }, topology, FragmentScheme.Window3Pairs, new PairRadii(5, 6));
+        using Workspace workspace = system.CreateWorkspace(new());
+        var e = Assert.Throws<PluginBridgeException>(() => workspace.Evaluate(positions, [], EnergyQuantity.Correction, [], []));
+        Assert.That(e!.Message, Does.StartWith("Fragment D A:2 + D B:2 (").And.Contain("LYS 2 (chain B)").And.Contain("does not converge"));
+    }
+
+    [Test]
+    public void AllPairsAreListedButOnlyThoseInContactEvaluated()
+    {
         (Topology topology, double[] positions) = EngineTestSystems.Chain;
         FragmentedSystem system = EngineTestSystems.System(new EngineToyPotential(), topology, FragmentScheme.Window2Pairs, new PairRadii(5, 6));
         Assert.That(system.AllFragments.Select(f => f.Label), Does.Contain("D 2 + D 7"));
@@ -138,6 +149,8 @@ public class PairEnergyTests
         using Workspace workspace = system.CreateWorkspace(new());
         workspace.Evaluate(positions, [], EnergyQuantity.Correction, [], []);
         Assert.That(workspace.PairCount, Is.EqualTo(10), "six units, all that no window of two holds");
+        workspace.Evaluate([.. positions.Select(x => 8 * x)], [], EnergyQuantity.Correction, [], [], continued: true);
+        Assert.That(workspace.PairCount, Is.LessThan(10));
     }
 
     [Test]
