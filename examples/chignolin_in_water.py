@@ -34,7 +34,8 @@ def parse_arguments():
     length.add_argument("--steps", type=int, help="steps of the production run")
     length.add_argument("--minutes", type=float, default=2.0, help="or its wall time (default 2)")
     parser.add_argument("--model", default="visnet-gfn2", help="a name from pluginbridge.models(), or a model file")
-    parser.add_argument("--scheme", default="whole", choices=["whole", "dipeptide", "window2", "window3"])
+    parser.add_argument("--scheme", default="whole", metavar="SCHEME",
+                        help="whole, dipeptide, window2, window3, window2+pairs or window3+pairs")
     parser.add_argument("--lambda", dest="lambda_value", type=float, default=1.0,
                         help="share of the correction: 1 (default) the network, 0 plain ff14SB")
     parser.add_argument("--timestep", type=float, default=1.0, help="fs (default 1)")

@@ -28,7 +28,7 @@ public static unsafe class Systems
 
     [UnmanagedCallersOnly(EntryPoint = "pb_system_fragment_count", CallConvs = [typeof(CallConvCdecl)])]
     public static long FragmentCount(nint system) =>
-        Guard.Query(-1L, () => HandleTable.Get<SystemHandle>(system).System.Fragments.Count);
+        Guard.Query(-1L, () => HandleTable.Get<SystemHandle>(system).System.AllFragments.Count);
 
     [UnmanagedCallersOnly(EntryPoint = "pb_system_get_fragment", CallConvs = [typeof(CallConvCdecl)])]
     public static int GetFragment(nint system, long index, PbFragmentInfo* info) => Guard.Invoke(() =>

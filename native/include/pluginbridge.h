@@ -76,7 +76,15 @@ typedef enum pb_scheme {
     /** Windows of two residues minus single ones. */
     PB_SCHEME_WINDOW2 = 2,
     /** Windows of three residues minus windows of two. */
-    PB_SCHEME_WINDOW3 = 3
+    PB_SCHEME_WINDOW3 = 3,
+    /** PB_SCHEME_WINDOW2, and pairs of residues in contact: for residues i and j that no window holds together
+     *  w_ij [delta(D_i+D_j) - delta(K_i+D_j) - delta(D_i+K_j) + delta(K_i+K_j)], D a residue with its neighbours'
+     *  backbone, K what it shares with the next residue towards the other; windows and pairs together count each pair of
+     *  atoms once. w_ij = 1 - prod (1 - s(r)) over distances of heavy atoms; s falls from 1 at pair_inner to 0 at
+     *  pair_outer, twice continuously differentiable, and its gradient is part of the forces. */
+    PB_SCHEME_WINDOW2_PAIRS = 4,
+    /** The same with PB_SCHEME_WINDOW3. */
+    PB_SCHEME_WINDOW3_PAIRS = 5
 } pb_scheme;
 
 /** What pb_evaluate computes. */
@@ -292,7 +300,19 @@ typedef struct pb_system_spec {
      *  molecule of elements that the model knows, and nothing is compared: the caller vouches that the host's terms
      *  for it are the force field that the model corrects. */
     const pb_host_terms* host_terms;
+
+    /** Schemes with pairs: radii between which a pair fades out, nm; both 0: 0.4 and 0.5 */
+    double pair_inner;
+    double pair_outer;
 } pb_system_spec;
+
+/** Reads a scheme as users write it: "whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs"; the last
+ *  two also with radii in angstrom, "window3+pairs:3.5-4.5".
+ *  @param text        the scheme
+ *  @param scheme      a pb_scheme
+ *  @param pair_inner  (optional) for pb_system_spec, nm; 0 without radii
+ *  @param pair_outer  (optional) likewise */
+PB_EXPORT pb_status pb_scheme_parse(const char* text, int32_t* scheme, double* pair_inner, double* pair_outer);
 
 /** Creates a system: assigns templates, checks coverage, builds the fragments.
  *  @param model   potential of the fragments
@@ -306,7 +326,7 @@ PB_EXPORT void pb_system_free(pb_system* system);
 /** Number of atoms in its positions and forces; -1 for NULL. */
 PB_EXPORT int64_t pb_system_atom_count(const pb_system* system);
 
-/** Number of fragments; -1 for NULL. */
+/** Number of fragments, those of all pairs included where the scheme has them; -1 for NULL. */
 PB_EXPORT int64_t pb_system_fragment_count(const pb_system* system);
 
 /** A hydrogen that closes the cut bond anchor -> replaced: r_H = r_a + length (r_b - r_a)/|r_b - r_a|. */
@@ -323,7 +343,7 @@ typedef struct pb_cap {
 /** A fragment; filled by pb_system_get_fragment. Arrays belong to the system. */
 typedef struct pb_fragment_info {
     size_t struct_size;
-    /** c_f of the sum */
+    /** c_f of the sum; a pair's in contact, to be multiplied by its weight */
     double coefficient;
     /** Formal charge, e */
     int32_t charge;

@@ -22,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 KCAL = 4.184
-SCHEMES = ("whole", "dipeptide", "window2", "window3")
+SCHEMES = ("whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs")
 PROGRAM = sampled.ROOT / "build" / "bin" / "pluginbridge"
 
 
@@ -78,10 +78,10 @@ class Errors:
         return {label: float(errors[:, atoms].mean()) for label, atoms in members.items()}
 
 
-def methods(network: str) -> list[tuple[str, str, str]]:
+def methods(network: str, schemes: list[str]) -> list[tuple[str, str, str]]:
     """(variant, scheme, model) of everything that is compared; exact `whole` is the reference itself."""
-    return ([("mm", "whole", "ff14sb")] + [("exact", scheme, "gfn2-xtb") for scheme in SCHEMES[1:]]
-            + [("network", scheme, network) for scheme in SCHEMES])
+    return ([("mm", "whole", "ff14sb")] + [("exact", scheme, "gfn2-xtb") for scheme in schemes if scheme != "whole"]
+            + [("network", scheme, network) for scheme in schemes])
 
 
 def fileHash(model: str) -> str:
@@ -91,12 +91,12 @@ def fileHash(model: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-def measure(structure: sampled.Structure, count: int, seed: int, network: str) -> dict:
+def measure(structure: sampled.Structure, count: int, seed: int, network: str, schemes: list[str]) -> dict:
     """Everything about one structure."""
     with tqdm(total=count, desc=f"{structure.name}: whole-protein GFN2-xTB", leave=False) as bar:
         frames = structure.frames(count, seed, lambda _: bar.update())
     report: dict = {"atoms": len(structure.numbers), "frames": len(frames), "exact": {}, "network": {}}
-    for variant, scheme, model in methods(network):
+    for variant, scheme, model in methods(network, schemes):
         errors = Errors(structure)
         for frame in tqdm(frames, desc=f"{structure.name}: {variant}, {scheme}", leave=False):
             errors.add(frame, model, scheme)
@@ -107,15 +107,15 @@ def measure(structure: sampled.Structure, count: int, seed: int, network: str) -
     return report
 
 
-def table(report: dict) -> str:
+def table(report: dict, schemes: list[str]) -> str:
     """Markdown: a row a method, two columns a structure."""
     names = list(report)
     lines = ["| force MAE, kcal/mol/Å; energy MAE, kcal/mol/atom | " + " | ".join(
         f"{name}, {report[name]['atoms']} atoms, {report[name]['frames']} frames" for name in names) + " |",
         "|---" * (len(names) + 1) + "|"]
     rows = [("ff14SB", lambda r: r["mm"])]
-    rows += [(f"exact fragments, `{s}`", lambda r, s=s: r["exact"][s]) for s in SCHEMES[1:]]
-    rows += [(f"network, `{s}`", lambda r, s=s: r["network"][s]) for s in SCHEMES]
+    rows += [(f"exact fragments, `{s}`", lambda r, s=s: r["exact"][s]) for s in schemes if s != "whole"]
+    rows += [(f"network, `{s}`", lambda r, s=s: r["network"][s]) for s in schemes]
     for label, pick in rows:
         cells = []
         for name in names:
@@ -149,6 +149,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--model", default="visnet-gfn2")
+    parser.add_argument("--schemes", nargs="+", default=SCHEMES, metavar="SCHEME",
+                        help="e.g. window3 window3+pairs:4-5; all unless given")
     parser.add_argument("--out", type=Path, default=sampled.ROOT / "build" / "accuracy")
     options = parser.parse_args()
     sources = sorted(options.structures.glob("*.pdb")) if options.structures.is_dir() else [options.structures]
@@ -160,14 +162,14 @@ def main() -> None:
     report = {}
     for source in sources:
         structure = sampled.Structure(source, options.out / source.stem)
-        report[structure.name] = measure(structure, options.frames, options.seed, options.model)
+        report[structure.name] = measure(structure, options.frames, options.seed, options.model, options.schemes)
         (options.out / "summary.json").write_text(json.dumps(
             {"units": {"force": "kcal/mol/angstrom", "energy": "kcal/mol"}, "model": options.model,
              "hash": fileHash(options.model), "seed": options.seed,
              "structures": report}, indent=1))
-        (options.out / "table.md").write_text(table(report))
+        (options.out / "table.md").write_text(table(report, options.schemes))
     plot(report, options.out / "force_errors.png")
-    print(table(report))
+    print(table(report, options.schemes))
     print(f"{options.out}: summary.json, table.md, force_errors.png")
 
 

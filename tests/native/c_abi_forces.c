@@ -78,7 +78,7 @@ static void test_quantities(void) {
 
 int main(void) {
     memcpy(positions, peptide_positions, sizeof positions);
-    for (int32_t scheme = PB_SCHEME_WHOLE; scheme <= PB_SCHEME_WINDOW3; scheme++)
+    for (int32_t scheme = PB_SCHEME_WHOLE; scheme <= PB_SCHEME_WINDOW3_PAIRS; scheme++)
         test_gradient(test_model(), scheme, PB_QUANTITY_CORRECTION);
     test_gradient(test_model(), PB_SCHEME_DIPEPTIDE, PB_QUANTITY_TOTAL);
     test_gradient("ff14sb", PB_SCHEME_WHOLE, PB_QUANTITY_TOTAL);

@@ -89,9 +89,31 @@ static void test_host_terms(void) {
     CHECK_FAILS(create(&spec), PB_FORCE_FIELD_MISMATCH, "ACE 1");
 }
 
+/* Schemes as text, and radii between which pairs fade out. */
+static void test_schemes(void) {
+    int32_t scheme = -1;
+    double inner = -1, outer = -1;
+    REQUIRE_OK(pb_scheme_parse("window3", &scheme, &inner, &outer));
+    CHECK(scheme == PB_SCHEME_WINDOW3 && inner == 0 && outer == 0);
+    REQUIRE_OK(pb_scheme_parse("window2+pairs:3.5-4.5", &scheme, &inner, &outer));
+    CHECK(scheme == PB_SCHEME_WINDOW2_PAIRS);
+    CHECK_NEAR(inner, 0.35, 1e-15);
+    CHECK_NEAR(outer, 0.45, 1e-15);
+    REQUIRE_OK(pb_scheme_parse("window3+pairs", &scheme, NULL, NULL));
+    CHECK(scheme == PB_SCHEME_WINDOW3_PAIRS);
+    CHECK_FAILS(pb_scheme_parse("window4+pairs", &scheme, NULL, NULL), PB_INVALID_ARGUMENT, "window3+pairs");
+    CHECK_FAILS(pb_scheme_parse("window3:4-5", &scheme, NULL, NULL), PB_INVALID_ARGUMENT, "no pairs");
+    CHECK_FAILS(pb_scheme_parse("window3", NULL, NULL, NULL), PB_INVALID_ARGUMENT, "scheme is NULL");
+    CHECK_FAILS(pb_scheme_parse(NULL, &scheme, NULL, NULL), PB_INVALID_ARGUMENT, "text");
+    pb_system_spec spec = peptide_spec(PB_SCHEME_WINDOW3_PAIRS);
+    spec.pair_inner = 0.5;
+    spec.pair_outer = 0.4;
+    CHECK_FAILS(create(&spec), PB_INVALID_ARGUMENT, "larger outer radius");
+}
+
 /* sum_f c_f [p in f] = 1 for every atom, whatever the scheme. */
 static void test_fragments(void) {
-    for (int32_t scheme = PB_SCHEME_WHOLE; scheme <= PB_SCHEME_WINDOW3; scheme++) {
+    for (int32_t scheme = PB_SCHEME_WHOLE; scheme <= PB_SCHEME_WINDOW3_PAIRS; scheme++) {
         pb_system* system = NULL;
         pb_fragment_info info;
         double weight[peptide_atom_count] = {0}, charge = 0;
@@ -129,6 +151,7 @@ int main(void) {
     test_wrong_arguments();
     test_unknown_residue();
     test_host_terms();
+    test_schemes();
     test_fragments();
     pb_model_free(model);
     return check_result();

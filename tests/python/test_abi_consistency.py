@@ -158,7 +158,7 @@ def test_python_constants_are_the_headers(header, prototypes):
     assert prototypes.ABI_VERSION == constants["PB_ABI_VERSION"]
     assert prototypes.CHARGE_FROM_TEMPLATES == constants["PB_CHARGE_FROM_TEMPLATES"]
     enums = {e.name: {name: value for name, value, _ in e.values} for e in header.enums}
-    assert {f"PB_SCHEME_{k.upper()}": v for k, v in prototypes.SCHEMES.items()} == enums["pb_scheme"]
+    assert {f"PB_SCHEME_{k.upper().replace('+', '_')}": v for k, v in prototypes.SCHEMES.items()} == enums["pb_scheme"]
     assert {f"PB_QUANTITY_{k.upper()}": v for k, v in prototypes.QUANTITIES.items()} == enums["pb_quantity"]
 
 

@@ -26,7 +26,7 @@ def test_fragments_of_one_residue_are_exact(gfn2, trained, tmp_path):
     assert first.returncode == 0, first.stderr
     found = json.loads((out / "summary.json").read_text())["structures"]["ala"]
     assert found["frames"] == 2 and found["atoms"] == 22
-    for scheme in ("dipeptide", "window2", "window3"):
+    for scheme in ("dipeptide", "window2", "window3", "window2+pairs", "window3+pairs"):
         exact = found["exact"][scheme]
         assert exact["failed"] == [] and exact["force_max"] < 0.01 and exact["energy_mae_per_atom"] < 1e-5
         assert found["network"][scheme]["force_mae"] == pytest.approx(found["network"]["whole"]["force_mae"], rel=1e-3)

@@ -8,7 +8,7 @@ import pytest
 openmm = pytest.importorskip("openmm")
 import hosts  # noqa: E402
 
-SCHEMES = ["whole", "dipeptide", "window2", "window3"]
+SCHEMES = ["whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs:4-5.5"]
 
 
 def test_library_describes_itself(pb):

@@ -15,7 +15,7 @@ BINARY = Path(os.environ.get("PLUGINBRIDGE_CLI", ROOT / "build" / "bin" / "plugi
 PEPTIDE = ROOT / "tests" / "native" / "data" / "peptide.pdb"
 ATOMS, CHARGE = 67, -2
 NETWORK = ROOT / "tests" / "fixtures" / "visnet" / "tiny.safetensors"
-SCHEMES = ("whole", "dipeptide", "window2", "window3")
+SCHEMES = ("whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs:4-5.5")
 
 pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason=f"{BINARY} is not built: run make")
 

@@ -7,7 +7,7 @@ import hosts  # noqa: E402
 from openmm import app  # noqa: E402
 
 LAMBDA = "FragmentedPotentialForce_lambda"
-SCHEMES = ["whole", "dipeptide", "window2", "window3"]
+SCHEMES = ["whole", "dipeptide", "window2", "window3", "window2+pairs"]
 
 
 @pytest.fixture(scope="module", params=["capped pentapeptide", "GYDPETGTWG"])

@@ -6,7 +6,7 @@ openmm = pytest.importorskip("openmm")
 import hosts  # noqa: E402
 from openmm import app  # noqa: E402
 
-SCHEMES = ["whole", "dipeptide", "window2", "window3"]
+SCHEMES = ["whole", "dipeptide", "window2", "window3", "window2+pairs:4-6"]
 
 
 def worstDifference(system, positions, atoms, step):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 KINDS = ("residue", "window", "dimer", "cluster", "peptide", "analogue", "pair")
+SCHEMES = ("whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs")
 DROPPED = {"scf": "frames without SCF convergence", "force": "frames with too large forces",
            "sampling": "trajectories without a sound geometry"}
 ELEMENTS = {1: "H", 6: "C", 7: "N", 8: "O", 16: "S"}
@@ -83,6 +84,12 @@ def fragment_table(rows: dict) -> str:
                     [[name, str(row["frames"]), *(both(row, key) for key in keys)] for name, row in rows.items()])
 
 
+def _order(scheme: str) -> tuple[int, str]:
+    """Schemes from the simplest on; one with radii beside the same without."""
+    name = scheme.split(":")[0]
+    return SCHEMES.index(name) if name in SCHEMES else len(SCHEMES), scheme
+
+
 def accuracy_table(summary: dict) -> str:
     """Schemes and networks against whole-protein GFN2-xTB, from tests/accuracy/whole_protein.py's summary.json."""
     structures = summary["structures"]
@@ -90,7 +97,7 @@ def accuracy_table(summary: dict) -> str:
     for variant, label in (("exact", "GFN2-xTB fragments"), ("network", "network")):
         schemes = {scheme for row in structures.values() for scheme in row[variant]}
         methods += [(f"{label}, `{scheme}`", lambda r, v=variant, s=scheme: r[v].get(s, {"frames": 0}))
-                    for scheme in ("whole", "dipeptide", "window2", "window3") if scheme in schemes]
+                    for scheme in sorted(schemes, key=_order)]
 
     def cell(found: dict) -> str:
         failed = f" ({len(found['failed'])} failed)" if found.get("failed") else ""

@@ -16,6 +16,12 @@ public enum FragmentScheme
 
     /// <summary>Windows of three residues minus windows of two.</summary>
     Window3 = pb_scheme.PB_SCHEME_WINDOW3,
+
+    /// <summary><see cref="Window2"/>, and pairs of residues in contact.</summary>
+    Window2Pairs = pb_scheme.PB_SCHEME_WINDOW2_PAIRS,
+
+    /// <summary><see cref="Window3"/>, and pairs of residues in contact.</summary>
+    Window3Pairs = pb_scheme.PB_SCHEME_WINDOW3_PAIRS,
 }
 
 /// <summary>A residue of a topology.</summary>
@@ -56,6 +62,10 @@ public sealed record SystemSpecification
     /// <summary>How the region is divided.</summary>
     public FragmentScheme Scheme { get; init; }
 
+    /// <summary>Schemes with pairs: radii (nm) between which a pair fades out, see <see cref="SchemeText"/>; null: the
+    /// library's own.</summary>
+    public (double Inner, double Outer)? PairRadii { get; init; }
+
     /// <summary>The host's force-field terms; null: the library's own ff14SB.</summary>
     public HostTerms? HostTerms { get; init; }
 
@@ -87,6 +97,8 @@ public sealed record SystemSpecification
             atom_names = arguments.Texts(Residues is null ? null : AtomNames),
             scheme = (int)Scheme,
             host_terms = terms,
+            pair_inner = PairRadii?.Inner ?? 0,
+            pair_outer = PairRadii?.Outer ?? 0,
         };
     }
 }

@@ -7,7 +7,7 @@ from ctypes import POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_siz
 ABI_VERSION = 1
 CHARGE_FROM_TEMPLATES = -2**31
 
-SCHEMES = {"whole": 0, "dipeptide": 1, "window2": 2, "window3": 3}
+SCHEMES = {"whole": 0, "dipeptide": 1, "window2": 2, "window3": 3, "window2+pairs": 4, "window3+pairs": 5}
 QUANTITIES = {"correction": 0, "total": 1}
 
 _int32s = POINTER(c_int32)
@@ -58,7 +58,8 @@ class SystemSpec(_Sized):
         ("residue_count", c_int64), ("atom_residues", _int32s), ("residue_names", _strings),
         ("residue_numbers", _strings), ("residue_chains", _strings), ("atom_names", _strings),
         ("scheme", c_int32),
-        ("host_terms", POINTER(HostTerms))]
+        ("host_terms", POINTER(HostTerms)),
+        ("pair_inner", c_double), ("pair_outer", c_double)]
 
 
 class Cap(ctypes.Structure):
@@ -117,6 +118,7 @@ PROTOTYPES = {
     "pb_model_get_ensemble": (c_int32, [c_void_p, POINTER(EnsembleInfo)]),
     "pb_model_supports_element": (c_int32, [c_void_p, c_int32]),
     "pb_model_list": (c_int32, [c_char_p, c_size_t, POINTER(c_size_t)]),
+    "pb_scheme_parse": (c_int32, [c_char_p, _int32s, _doubles, _doubles]),
     "pb_system_create": (c_int32, [c_void_p, POINTER(SystemSpec), POINTER(c_void_p)]),
     "pb_system_free": (None, [c_void_p]),
     "pb_system_atom_count": (c_int64, [c_void_p]),

@@ -16,10 +16,15 @@ from .hostterms import HostTerms
 from .region import RegionArrays
 
 
-def checkScheme(scheme: str) -> None:
-    """Raises InvalidArgumentError unless a scheme exists."""
-    if scheme not in abi.SCHEMES:
-        raise InvalidArgumentError(f"scheme '{scheme}' is unknown: use one of {', '.join(abi.SCHEMES)}")
+def parseScheme(scheme: str) -> tuple[int, float, float]:
+    """A scheme's number and the radii (nm) between which pairs fade out, 0 where the text has none.
+
+    Raises InvalidArgumentError for anything that is no scheme.
+    """
+    number, inner, outer = ctypes.c_int32(), ctypes.c_double(), ctypes.c_double()
+    library.check(library.core().pb_scheme_parse(str(scheme).encode(), ctypes.byref(number), ctypes.byref(inner),
+                                                 ctypes.byref(outer)))
+    return number.value, inner.value, outer.value
 
 
 def checkTotalCharge(totalCharge: Optional[int]) -> Optional[int]:
@@ -152,7 +157,8 @@ class CoreSystem:
     model : Model
     arrays : RegionArrays
     scheme : str
-        "whole", "dipeptide", "window2" or "window3".
+        "whole", "dipeptide", "window2", "window3", "window2+pairs" or "window3+pairs"; the last two also with radii
+        in angstrom between which pairs fade out: "window3+pairs:3.5-4.5".
     terms : HostTerms, optional
         The host's terms; None: the library's own ff14SB.
     totalCharge : int, optional
@@ -161,7 +167,7 @@ class CoreSystem:
 
     def __init__(self, model: Model, arrays: RegionArrays, scheme: str = "whole", terms: Optional[HostTerms] = None,
                  totalCharge: Optional[int] = None):
-        checkScheme(scheme)
+        number, inner, outer = parseScheme(scheme)
         charge = checkTotalCharge(totalCharge)
         core = library.core()
         names, residueNumbers, chains = zip(*arrays.residues)
@@ -174,7 +180,8 @@ class CoreSystem:
             residue_count=len(arrays.residues), atom_residues=abi.int32s(arrays.atomResidues),
             residue_names=abi.strings(names), residue_numbers=abi.strings(residueNumbers),
             residue_chains=abi.strings(chains), atom_names=abi.strings(arrays.names),
-            scheme=abi.SCHEMES[scheme], host_terms=ctypes.pointer(host) if host is not None else None)
+            scheme=number, host_terms=ctypes.pointer(host) if host is not None else None, pair_inner=inner,
+            pair_outer=outer)
         handle = ctypes.c_void_p()
         try:
             library.check(core.pb_system_create(model.handle, ctypes.byref(spec), ctypes.byref(handle)))

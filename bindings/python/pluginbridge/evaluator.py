@@ -45,7 +45,8 @@ class Evaluator:
     model : str, path-like or Model
         A name from :func:`pluginbridge.models` or a model file, an ensemble's too.
     scheme : str
-        "whole", "dipeptide", "window2" or "window3".
+        "whole", "dipeptide", "window2", "window3", "window2+pairs" or "window3+pairs"; the last two also with radii
+        in angstrom between which pairs fade out: "window3+pairs:3.5-4.5".
     precision : str
         "single" or "double": of the network; fragments, caps and sums are double in both.
     threads : int, optional

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Iterable, Optional, Union
 
 from . import constraints
-from .core import CoreSystem, Model, checkScheme, checkTotalCharge
+from .core import CoreSystem, Model, checkTotalCharge, parseScheme
 from .errors import InvalidArgumentError, UnsupportedError
 from .evaluator import checkPrecision
 from .forcexml import DEFAULT_LAMBDA_NAME, createForce, ourForces
@@ -29,7 +29,8 @@ class FragmentPotential:
     model : str or path-like
         A name from :func:`pluginbridge.models` or the path of a model file.
     scheme : str
-        How the region is divided: "whole" (one graph), "dipeptide", "window2" or "window3".
+        How the region is divided: "whole" (one graph), "dipeptide", "window2", "window3", "window2+pairs" or
+        "window3+pairs"; the last two also with radii in angstrom between which pairs fade out: "window3+pairs:3.5-4.5".
     precision : str
         "single" or "double": of the network; fragments, caps and sums are double in both.
     threads : int, optional
@@ -53,7 +54,7 @@ class FragmentPotential:
 
     def __init__(self, model: Union[str, os.PathLike] = "visnet-gfn2", scheme: str = "whole",
                  precision: str = "single", threads: Optional[int] = None, lambda_name: Optional[str] = None):
-        checkScheme(scheme)
+        parseScheme(scheme)
         self.model = Model(model)
         self.scheme = scheme
         self.precision = precision

@@ -5,14 +5,6 @@ namespace PluginBridge.Cli.Commands;
 /// <summary>Arguments and options that several commands have.</summary>
 internal static class CommonOptions
 {
-    private static readonly Dictionary<string, FragmentScheme> _schemes = new()
-    {
-        ["whole"] = FragmentScheme.Whole,
-        ["dipeptide"] = FragmentScheme.Dipeptide,
-        ["window2"] = FragmentScheme.Window2,
-        ["window3"] = FragmentScheme.Window3,
-    };
-
     internal static Argument<string> File() => new("FILE.pdb")
     {
         Description = "Protein with all hydrogens: 20 amino acids in their ff14SB forms, ACE, NME",
@@ -22,10 +14,22 @@ internal static class CommonOptions
     {
         var option = new Option<string>("--scheme")
         {
-            Description = "How the protein is divided into fragments",
+            Description = "How the protein is divided into fragments: whole, dipeptide, window2, window3, window2+pairs, "
+                + "window3+pairs; radii between which pairs fade out as in window3+pairs:4-5 (ångström)",
             DefaultValueFactory = _ => "whole",
         };
-        option.AcceptOnlyFromAmong([.. _schemes.Keys]);
+        option.CompletionSources.Add("whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs");
+        option.Validators.Add(result =>
+        {
+            try
+            {
+                SchemeText.Parse(result.Tokens.Count > 0 ? result.Tokens[0].Value : "whole");
+            }
+            catch (PluginBridgeException e)
+            {
+                result.AddError(e.Message);
+            }
+        });
         return option;
     }
 
@@ -35,7 +39,4 @@ internal static class CommonOptions
     {
         Description = "Leave out waters, ions, ligands and other unknown residues of the file",
     };
-
-    /// <summary>The scheme of a name that the option has accepted.</summary>
-    internal static FragmentScheme SchemeOf(string name) => _schemes[name];
 }

@@ -61,7 +61,7 @@ internal static class EnergyCommand
         PdbFile protein = PdbReader.Read(request.File, request.SkipUnknown);
         Notes.Write(protein);
         using Model model = Model.Load(request.Model);
-        using FragmentedSystem system = WholeProtein.Under(model, protein.Topology, CommonOptions.SchemeOf(request.Scheme));
+        using FragmentedSystem system = WholeProtein.Under(model, protein.Topology, request.Scheme);
         using Workspace workspace = system.CreateWorkspace(request.Threads, request.DoublePrecision);
         double[] forces = request.Forces ? new double[protein.Positions.Length] : [];
         EnsembleSpread? spread = request.Uncertainty ? EnsembleSpread.Of(workspace, model, protein, forces) : null;

@@ -27,7 +27,7 @@ internal static class FragmentsCommand
             string name = parsed.GetRequiredValue(scheme);
             // Fragments do not depend on the model; the plain force field needs no file.
             using Model model = Model.Load("ff14sb");
-            using FragmentedSystem system = WholeProtein.Under(model, protein.Topology, CommonOptions.SchemeOf(name));
+            using FragmentedSystem system = WholeProtein.Under(model, protein.Topology, name);
             if (parsed.GetValue(json))
                 WriteJson(name, protein.Topology, system);
             else

@@ -140,7 +140,8 @@ internal static class BorderCapTerms
         topology.Atoms[atom].AtomicNumber == 6 && topology.Neighbors(atom).ToArray()
             .Any(n => topology.Atoms[n].AtomicNumber == 8 && topology.Neighbors(n).Length == 1);
 
-    private static NonbondedParameters Hydrogen(Topology topology, AtomSetCover cover, int anchor)
+    /// <summary>Lennard-Jones parameters of a cap on an anchor.</summary>
+    public static NonbondedParameters Hydrogen(Topology topology, AtomSetCover cover, int anchor)
     {
         if (topology.Atoms[anchor].AtomicNumber == 7)
             return _h;

@@ -21,10 +21,25 @@ internal sealed class FragmentBatch : IDisposable
     private readonly double[] _gradients;
     private readonly double[] _energies;
     private readonly double[] _strains;
+    private readonly double[] _coefficients;
+    private readonly bool[][]? _moved;
+    private readonly double[] _shifts;
+    private readonly bool[] _wanted;
 
     /// <summary>Prepares the evaluator and buffers.</summary>
-    public FragmentBatch(IPotential potential, Topology topology, IReadOnlyList<Fragment> fragments, EvaluationOptions options)
+    /// <param name="potential">The potential.</param>
+    /// <param name="topology">The topology.</param>
+    /// <param name="fragments">The fragments.</param>
+    /// <param name="options">Of the evaluator.</param>
+    /// <param name="second">For each fragment of a pair the atoms that may lie in another image; null: no pairs.</param>
+    public FragmentBatch(IPotential potential, Topology topology, IReadOnlyList<Fragment> fragments, EvaluationOptions options,
+        IReadOnlyList<IReadOnlySet<int>>? second = null)
     {
+        _coefficients = [.. fragments.Select(f => f.Coefficient)];
+        _wanted = [.. fragments.Select(_ => true)];
+        _shifts = new double[3 * fragments.Count];
+        _moved = second is null ? null : [.. fragments.Select((f, k) =>
+            f.Atoms.Concat(f.Caps.Select(cap => cap.Anchor)).Select(second[k].Contains).ToArray())];
         _topology = topology;
         _fragments = fragments;
         _atoms = [.. fragments.Select(f => f.Atoms.ToArray())];
@@ -49,6 +64,17 @@ internal sealed class FragmentBatch : IDisposable
         }
     }
 
+    /// <summary>Energies of the last evaluation, kJ/mol; anything where the coefficient is zero.</summary>
+    public ReadOnlySpan<double> Energies => _energies;
+
+    /// <summary>Changes a coefficient, and where the second atoms of a pair are; with a coefficient of zero the fragment is not
+    /// evaluated.</summary>
+    public void Set(int fragment, double coefficient, ReadOnlySpan<double> shift)
+    {
+        _coefficients[fragment] = coefficient;
+        shift.CopyTo(_shifts.AsSpan(3 * fragment, 3));
+    }
+
     /// <summary>Σ_f c_f E(f), kJ/mol; gradients are added.</summary>
     /// <param name="whole">Positions of the topology's atoms, molecules whole, nm.</param>
     /// <param name="box">Box vectors for an evaluator that takes minimum images itself, or empty.</param>
@@ -58,6 +84,8 @@ internal sealed class FragmentBatch : IDisposable
     public double AddGradients(ReadOnlySpan<double> whole, ReadOnlySpan<double> box, GradientAccumulator? accumulator, int? member = null)
     {
         Gather(whole);
+        if (_moved is not null)
+            Select();
         Span<double> gradients = accumulator is null ? [] : _gradients;
         Span<double> strains = accumulator is null || box.IsEmpty ? [] : _strains;
         try
@@ -75,9 +103,11 @@ internal sealed class FragmentBatch : IDisposable
         double energy = 0;
         for (int f = 0; f < _fragments.Count; f++)
         {
+            if (_coefficients[f] == 0)
+                continue;
             if (!double.IsFinite(_energies[f]))
                 throw Named(f, new PluginBridgeException(ErrorCode.Calculation, "The energy is not finite: atoms overlap or lie far from any structure the potential knows."));
-            energy += _fragments[f].Coefficient * _energies[f];
+            energy += _coefficients[f] * _energies[f];
         }
 
         if (accumulator is not null)
@@ -90,6 +120,15 @@ internal sealed class FragmentBatch : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _evaluator.Dispose();
+
+    private void Select()
+    {
+        for (int f = 0; f < _wanted.Length; f++)
+            _wanted[f] = _coefficients[f] != 0;
+        _evaluator.Select(_wanted);
+        // What is left out must not look like an overflow.
+        Array.Clear(_gradients);
+    }
 
     /// <summary>Positions relative to each fragment's first atom, so that single precision keeps its digits.</summary>
     private void Gather(ReadOnlySpan<double> whole)
@@ -112,8 +151,11 @@ internal sealed class FragmentBatch : IDisposable
             }
 
             for (int s = first; s < slot; s++)
+            {
+                bool isMoved = _moved is not null && _moved[f][s - first];
                 for (int i = 0; i < 3; i++)
-                    _positions[3 * s + i] -= origin[i];
+                    _positions[3 * s + i] += (isMoved ? _shifts[3 * f + i] : 0) - origin[i];
+            }
         }
     }
 
@@ -122,7 +164,15 @@ internal sealed class FragmentBatch : IDisposable
         int slot = 0;
         for (int f = 0; f < _fragments.Count; f++)
         {
-            double c = _fragments[f].Coefficient;
+            double c = _coefficients[f];
+            if (c == 0)
+            {
+                slot += _atoms[f].Length + _caps[f].Length;
+                continue;
+            }
+
+            if (_moved is not null)
+                AddImageStrain(f, slot, c, accumulator);
             ReadOnlySpan<double> origin = strainsGiven ? [] : whole.Slice(3 * _atoms[f][0], 3);
             foreach (int atom in _atoms[f])
                 accumulator.AddAtom(atom, c, _gradients.AsSpan(3 * slot++, 3), whole, origin);
@@ -137,6 +187,13 @@ internal sealed class FragmentBatch : IDisposable
             if (strainsGiven)
                 accumulator.AddStrain(c, _strains.AsSpan(9 * f, 9));
         }
+    }
+
+    private void AddImageStrain(int f, int first, double coefficient, GradientAccumulator accumulator)
+    {
+        for (int s = 0; s < _moved![f].Length; s++)
+            if (_moved[f][s])
+                accumulator.AddImageStrain(coefficient, _gradients.AsSpan(3 * (first + s), 3), _shifts.AsSpan(3 * f, 3));
     }
 
     private PluginBridgeException Named(int molecule, PluginBridgeException e)

@@ -14,18 +14,25 @@ public sealed class FragmentedSystem
 {
     private readonly BaseTerms? _baseTerms;
     private readonly string _whyNoBase;
+    private readonly MolecularMechanicsTerms? _terms;
+    private readonly Lazy<IReadOnlyList<Fragment>> _all;
 
-    private FragmentedSystem(IPotential potential, Topology topology, IReadOnlyList<int> region, FragmentScheme scheme,
-        IReadOnlyList<Fragment> fragments, BaseTerms? baseTerms, string whyNoBase)
+    private FragmentedSystem(IPotential potential, Topology topology, IReadOnlyList<int> region, SystemSpecification specification,
+        FragmentBuilder.Division division, BaseTerms? baseTerms, MolecularMechanicsTerms? terms, string whyNoBase)
     {
+        IReadOnlyList<Fragment> fragments = division.Fragments;
         Potential = potential;
         Topology = topology;
         Region = region;
         Fragments = fragments;
         // Only a region in one piece has pairs that reach another image of itself.
-        UsesBox = scheme == FragmentScheme.Whole && potential.SupportsBox;
+        UsesBox = specification.Scheme == FragmentScheme.Whole && potential.SupportsBox;
         Images = new MoleculeImages(topology, new AtomSetCover(fragments.Select(f => f.Atoms)).Union);
         FragmentsSpanMolecules = fragments.Any(f => Images.Span(f.Atoms));
+        Pairs = division.Pairs;
+        PairRadii = specification.PairRadii;
+        _all = new(() => Pairs is null ? Fragments : [.. Fragments, .. Pairs.All().SelectMany(cell => cell.Fragments)]);
+        _terms = terms;
         _baseTerms = baseTerms;
         _whyNoBase = whyNoBase;
     }
@@ -39,8 +46,18 @@ public sealed class FragmentedSystem
     /// <summary>Atoms of the region, ascending.</summary>
     public IReadOnlyList<int> Region { get; }
 
-    /// <summary>The terms of the signed sum.</summary>
+    /// <summary>The terms of the signed sum that are always evaluated.</summary>
     public IReadOnlyList<Fragment> Fragments { get; }
+
+    /// <summary>The same, followed by the terms of all pairs of units where the scheme has them, with the coefficients
+    /// of pairs in contact.</summary>
+    public IReadOnlyList<Fragment> AllFragments => _all.Value;
+
+    /// <summary>Where pairs of units fade out.</summary>
+    public PairRadii PairRadii { get; }
+
+    /// <summary>The scheme's pairs of units; null: it has none.</summary>
+    internal PairCells? Pairs { get; }
 
     /// <summary>Whether box vectors go to the evaluator, which takes the minimum image of each pair.</summary>
     internal bool UsesBox { get; }
@@ -58,13 +75,14 @@ public sealed class FragmentedSystem
         Topology topology = specification.Topology;
         Region region = Fragmentation.Region.Create(topology, specification.Region);
         TemplateAssignment? assignment = Coverage.AssignTemplates(potential.Info, specification, region);
-        IReadOnlyList<Fragment> fragments = FragmentBuilder.Build(topology, assignment, region.Atoms, specification.Scheme,
+        specification.PairRadii.Check();
+        FragmentBuilder.Division division = FragmentBuilder.Divide(topology, assignment, region.Atoms, specification.Scheme,
             specification.TotalCharge, specification.UnpairedElectrons);
-        Coverage.CheckElements(potential, topology, fragments);
+        Coverage.CheckElements(potential, topology, division.Fragments);
         MolecularMechanicsTerms? replaced = Coverage.CheckHostTerms(potential.Info, specification, region, assignment);
         (MolecularMechanicsTerms? terms, string whyNoBase) = BaseForceField(specification, assignment);
-        return new FragmentedSystem(potential, topology, region.Atoms, specification.Scheme, fragments,
-            terms is null ? null : new BaseTerms(topology, fragments, terms, replaced), whyNoBase);
+        return new FragmentedSystem(potential, topology, region.Atoms, specification, division,
+            terms is null ? null : new BaseTerms(topology, division.Fragments, terms, replaced), terms, whyNoBase);
     }
 
     /// <summary>Allocates the buffers of one caller.</summary>
@@ -82,6 +100,11 @@ public sealed class FragmentedSystem
                 ? Topology.Describe(_baseTerms.Atoms[local])
                 : $"the cap hydrogen at {Topology.Describe(_baseTerms.Caps[local - _baseTerms.Atoms.Count].Anchor)}"));
     }
+
+    /// <summary>The force-field part of pairs; null where there is none.</summary>
+    internal PairBaseEnergy? CreatePairBaseEnergy() => Potential.Info.Target == PotentialTarget.Absolute && _terms is { Nonbonded.Count: > 0 }
+        ? new PairBaseEnergy(Topology, _terms, _baseTerms!.Caps, new AtomSetCover(Fragments.Select(f => f.Atoms)))
+        : null;
 
     /// <summary>The error of a quantity for which there is no force field.</summary>
     internal PluginBridgeException NoForceField(EnergyQuantity quantity) => new(ErrorCode.Unsupported,

@@ -61,6 +61,34 @@ internal sealed class GradientAccumulator(int atoms)
         AddAtom(cap.Replaced, factor, replaced, whole, origin);
     }
 
+    /// <summary>Adds the strain gradient that an atom has for lying in another image: shift ⊗ gradient.</summary>
+    /// <param name="factor">As for <see cref="AddAtom"/>.</param>
+    /// <param name="gradient">Gradient of the atom (of a cap: of the hydrogen).</param>
+    /// <param name="shift">Its image's displacement, nm; zero: nothing.</param>
+    public void AddImageStrain(double factor, ReadOnlySpan<double> gradient, ReadOnlySpan<double> shift)
+    {
+        for (int i = 0; i < 3; i++)
+            for (int j = 0; j < 3; j++)
+                _strain[3 * i + j] += factor * shift[i] * gradient[j];
+    }
+
+    /// <summary>Adds a pair's gradient.</summary>
+    /// <param name="p">First atom.</param>
+    /// <param name="q">Second atom.</param>
+    /// <param name="displacement">r_q − r_p, nearest images.</param>
+    /// <param name="scale">(dE/dr)/r.</param>
+    public void AddPair(int p, int q, ReadOnlySpan<double> displacement, double scale)
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            double gradient = scale * displacement[i];
+            _gradient[3 * p + i] -= gradient;
+            _gradient[3 * q + i] += gradient;
+            for (int j = 0; j < 3; j++)
+                _strain[3 * j + i] += displacement[j] * gradient;
+        }
+    }
+
     /// <summary>
     /// Adds the strain gradient of a fragment that an evaluator computed with all of its atoms, caps included, strained
     /// alike.

@@ -21,6 +21,9 @@ public sealed record SystemSpecification
     /// <summary>How the region is divided.</summary>
     public FragmentScheme Scheme { get; init; }
 
+    /// <summary>Where pairs of units fade out, in schemes that have them.</summary>
+    public PairRadii PairRadii { get; init; } = PairRadii.Default;
+
     /// <summary>The host's additive terms, indices of <see cref="Topology"/>; null: the core's own ff14SB.</summary>
     /// <remarks>A correction of a topology without residues takes no terms and a <see cref="TotalCharge"/>; nothing is
     /// compared then: the caller vouches that the host's terms are the force field that the potential corrects.</remarks>

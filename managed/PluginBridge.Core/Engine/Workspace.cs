@@ -4,15 +4,17 @@ using PluginBridge.Core.Potentials.Ensemble;
 
 namespace PluginBridge.Core.Engine;
 
-/// <summary>The buffers of one caller of a <see cref="FragmentedSystem"/>: not thread-safe, no allocation per call.</summary>
+/// <summary>The buffers of one caller of a <see cref="FragmentedSystem"/>: not thread-safe, no allocation per call but where
+/// pairs come into reach or leave it.</summary>
 /// <remarks>
 /// Data goes one way: positions → molecules made whole → fragments with caps → potential → chain rule → forces; beside it
-/// the force-field part.
+/// the force-field part, and the pairs in contact.
 /// </remarks>
 public sealed class Workspace : IDisposable
 {
     private readonly FragmentedSystem _system;
     private readonly FragmentBatch _batch;
+    private readonly PairBatch? _pairs;
     private readonly BaseEnergy?[] _base;
     private readonly MoleculeImages _images;
     private readonly GradientAccumulator _accumulator;
@@ -23,6 +25,7 @@ public sealed class Workspace : IDisposable
     {
         _system = system;
         _batch = new FragmentBatch(system.Potential, system.Topology, system.Fragments, options);
+        _pairs = system.Pairs is null ? null : new PairBatch(system, system.Pairs, options);
         _base = [system.CreateBaseEnergy(EnergyQuantity.Correction), system.CreateBaseEnergy(EnergyQuantity.Total)];
         _images = system.Images;
         _accumulator = new GradientAccumulator(system.Topology.Atoms.Count);
@@ -78,8 +81,18 @@ public sealed class Workspace : IDisposable
         return energy;
     }
 
+    /// <summary>Pairs of units that had a weight at the last evaluation.</summary>
+    internal int PairCount => PairWeights.Count(weight => weight > 0);
+
+    /// <summary>Weights of the pairs of units near contact at the last evaluation.</summary>
+    internal IReadOnlyList<double> PairWeights => _pairs?.Weights ?? [];
+
     /// <summary>Frees the evaluator's buffers.</summary>
-    public void Dispose() => _batch.Dispose();
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _pairs?.Dispose();
+    }
 
     private double Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> boxVectors, EnergyQuantity quantity,
         Span<double> forces, Span<double> virial, bool continued, MemberSpread? spread, bool wantsForceSpread = false)
@@ -91,12 +104,15 @@ public sealed class Workspace : IDisposable
 
         _images.MakeWhole(positions, box, join: baseEnergy.HasPairs || (!passBox && _system.FragmentsSpanMolecules),
             continued ? MoleculeImages.TornLaterBondLength : MoleculeImages.TornBondLength, _whole);
+        if (_pairs is not null)
+            _pairs.Update(_whole, PeriodicBox.Create(boxVectors, _system.PairRadii.Outer + PairContacts.Skin, "pairs of units"), boxVectors);
         _accumulator.Clear();
         ReadOnlySpan<double> passed = passBox ? boxVectors : [];
         double energy = spread is null
-            ? _batch.AddGradients(_whole, passed, gradients)
+            ? _batch.AddGradients(_whole, passed, gradients) + (_pairs?.AddGradients(_whole, gradients) ?? 0)
             : AddMeanGradients(spread, passed, gradients);
         energy += baseEnergy.AddGradients(_whole, _accumulator);
+        energy += _pairs?.AddBaseGradients(_whole, _accumulator) ?? 0;
         if (!double.IsFinite(energy))
             throw new PluginBridgeException(ErrorCode.Calculation, "The energy is not finite: atoms overlap.");
 
@@ -114,7 +130,8 @@ public sealed class Workspace : IDisposable
         for (int member = 0; member < Ensemble!.MemberCount; member++)
         {
             _accumulator.Clear();
-            spread.Add(_batch.AddGradients(_whole, box, gradients, member), _accumulator);
+            double energy = _batch.AddGradients(_whole, box, gradients, member);
+            spread.Add(energy + (_pairs?.AddGradients(_whole, gradients, member) ?? 0), _accumulator);
         }
         _accumulator.Set(spread.Gradient, spread.Strain);
         return spread.Energy;

@@ -14,6 +14,12 @@ public enum FragmentScheme
 
     /// <summary>Windows of three residues minus windows of two.</summary>
     Window3 = 3,
+
+    /// <summary><see cref="Window2"/>, and pairs of units in contact, see <see cref="PairCell"/>.</summary>
+    Window2Pairs = 4,
+
+    /// <summary><see cref="Window3"/>, and pairs of units in contact, see <see cref="PairCell"/>.</summary>
+    Window3Pairs = 5,
 }
 
 /// <summary>

@@ -20,18 +20,32 @@ public static class FragmentBuilder
     /// <param name="scheme">How to divide.</param>
     /// <param name="totalCharge">Charge of the region, e; null: from the templates. Checked against them.</param>
     /// <param name="unpairedElectrons">Of the region; other than zero only with <see cref="FragmentScheme.Whole"/>.</param>
-    /// <returns>The terms of Σ_f c_f Δ(f): windows in chain order, then the shared pieces.</returns>
+    /// <returns>The terms of Σ_f c_f Δ(f): windows in chain order, then the shared pieces, then those of pairs with the
+    /// coefficients that they have in contact.</returns>
     /// <exception cref="PluginBridgeException">A residue that the scheme does not cover, a cut residue, a charge that
     /// disagrees with the templates.</exception>
     public static IReadOnlyList<Fragment> Build(Topology topology, TemplateAssignment? assignment,
         IReadOnlyList<int>? region, FragmentScheme scheme, int? totalCharge = null, int unpairedElectrons = 0)
     {
+        Division division = Divide(topology, assignment, region, scheme, totalCharge, unpairedElectrons);
+        return division.Pairs is null
+            ? division.Fragments
+            : [.. division.Fragments, .. division.Pairs.All().SelectMany(cell => cell.Fragments)];
+    }
+
+    /// <summary>As <see cref="Build"/>, pairs apart.</summary>
+    internal static Division Divide(Topology topology, TemplateAssignment? assignment, IReadOnlyList<int>? region,
+        FragmentScheme scheme, int? totalCharge, int unpairedElectrons)
+    {
         Region atoms = Region.Create(topology, region);
         CheckCharge(topology, assignment, atoms, totalCharge);
         return scheme == FragmentScheme.Whole
-            ? [Whole(topology, assignment, atoms, totalCharge, unpairedElectrons)]
+            ? new([Whole(topology, assignment, atoms, totalCharge, unpairedElectrons)], null)
             : Windows(topology, assignment, atoms, scheme, unpairedElectrons);
     }
+
+    /// <summary>Fragments that are always evaluated, and the pairs of a scheme that has them.</summary>
+    internal sealed record Division(IReadOnlyList<Fragment> Fragments, PairCells? Pairs);
 
     private static Fragment Whole(Topology topology, TemplateAssignment? assignment, Region region, int? totalCharge, int unpairedElectrons)
     {
@@ -54,7 +68,7 @@ public static class FragmentBuilder
         };
     }
 
-    private static List<Fragment> Windows(Topology topology, TemplateAssignment? assignment, Region region, FragmentScheme scheme, int unpairedElectrons)
+    private static Division Windows(Topology topology, TemplateAssignment? assignment, Region region, FragmentScheme scheme, int unpairedElectrons)
     {
         if (assignment is null || region.Residues.Count == 0)
             throw new PluginBridgeException(ErrorCode.Unsupported,
@@ -68,13 +82,18 @@ public static class FragmentBuilder
                 $"{unpairedElectrons} unpaired electrons cannot be divided among fragments. Use the scheme 'whole'.");
         var links = new ResidueLinks(topology, assignment, region.Residues);
         var windows = new WindowScheme(topology, links);
-        var primaries = PeptideChains.Find(links, region.Residues)
-            .SelectMany(chain => windows.Windows(chain, WindowScheme.Width(scheme))).ToList();
+        List<PeptideChain> chains = PeptideChains.Find(links, region.Residues);
+        int width = WindowScheme.Width(scheme);
+        var primaries = chains.SelectMany(chain => windows.Windows(chain, width)).ToList();
 
         var cover = new AtomSetCover(primaries);
         var labels = new FragmentLabels(topology, links, region.Residues.ToHashSet());
-        return [.. InclusionExclusion.Expand(primaries).Select(term => Finish(topology, term,
-            FragmentCharges.Sum(assignment, term.Atoms), labels.Label(term.Atoms), cover))];
+        Fragment Finished(InclusionExclusion.Term term) =>
+            Finish(topology, term, FragmentCharges.Sum(assignment, term.Atoms), labels.Label(term.Atoms), cover);
+        return new([.. InclusionExclusion.Expand(primaries).Select(Finished)],
+            SchemeText.HasPairs(scheme)
+                ? new PairCells(topology, new PairUnits(windows, chains, width), Finished)
+                : null);
     }
 
     private static Fragment Finish(Topology topology, InclusionExclusion.Term term, int charge, string label, AtomSetCover cover)

@@ -65,7 +65,8 @@ internal static class InclusionExclusion
         return holders;
     }
 
-    private static int[] Intersection(int[] first, int[] second)
+    /// <summary>What two ascending sets share, ascending.</summary>
+    public static int[] Intersection(int[] first, int[] second)
     {
         var shared = new List<int>();
         for (int i = 0, j = 0; i < first.Length && j < second.Length;)
@@ -81,7 +82,8 @@ internal static class InclusionExclusion
         return [.. shared];
     }
 
-    private static bool IsSubset(int[] inner, int[] outer)
+    /// <summary>Whether an ascending set lies inside another.</summary>
+    public static bool IsSubset(int[] inner, int[] outer)
     {
         int j = 0;
         foreach (int atom in inner)
@@ -95,7 +97,8 @@ internal static class InclusionExclusion
         return true;
     }
 
-    private sealed class AtomSetComparer : IEqualityComparer<int[]>
+    /// <summary>Sets are equal where their atoms are.</summary>
+    public sealed class AtomSetComparer : IEqualityComparer<int[]>
     {
         public static readonly AtomSetComparer Instance = new();
 

@@ -15,8 +15,8 @@ internal sealed class WindowScheme(Topology topology, ResidueLinks links)
     public static int Width(FragmentScheme scheme) => scheme switch
     {
         FragmentScheme.Dipeptide => 1,
-        FragmentScheme.Window2 => 2,
-        FragmentScheme.Window3 => 3,
+        FragmentScheme.Window2 or FragmentScheme.Window2Pairs => 2,
+        FragmentScheme.Window3 or FragmentScheme.Window3Pairs => 3,
         _ => throw new PluginBridgeException(ErrorCode.InvalidArgument, $"The scheme {scheme} has no windows."),
     };
 

@@ -92,6 +92,13 @@ public interface IPotential : IDisposable
 /// <summary>Evaluates a fixed list of molecules again and again without allocating.</summary>
 public interface IMoleculeEvaluator : IDisposable
 {
+    /// <summary>Tells which molecules the next evaluations have to evaluate; energies and gradients of the others may then
+    /// be anything. Until it is called, and where an evaluator does not care, all.</summary>
+    /// <param name="wanted">One a molecule.</param>
+    void Select(ReadOnlySpan<bool> wanted)
+    {
+    }
+
     /// <summary>Energies and gradients of all molecules, whose atoms lie one after the other in the arrays.</summary>
     /// <param name="positions">x, y, z of every atom, nm; length 3·Σ atoms.</param>
     /// <param name="box">Nine numbers, box vectors a, b, c in nm (OpenMM's reduced triclinic form), or empty for none.

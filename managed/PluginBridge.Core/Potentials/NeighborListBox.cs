@@ -23,9 +23,13 @@ internal readonly struct PeriodicBox
     /// <summary>Whether there is a box.</summary>
     public bool IsPeriodic { get; }
 
-    /// <summary>Checks nine numbers (vectors a, b, c) for reduced form and for room for the cutoff.</summary>
+    /// <summary>Smallest diagonal element, nm.</summary>
+    public double SmallestWidth => Math.Min(_ax, Math.Min(_by, _cz));
+
+    /// <summary>Checks nine numbers (vectors a, b, c) for reduced form and for room for the cutoff of its owner, the
+    /// potential or another that messages name.</summary>
     /// <exception cref="PluginBridgeException">InvalidArgument: not in reduced form. Unsupported: too small, with the lengths.</exception>
-    public static PeriodicBox Create(ReadOnlySpan<double> box, double cutoff)
+    public static PeriodicBox Create(ReadOnlySpan<double> box, double cutoff, string owner = "the potential")
     {
         if (box.IsEmpty)
             return None;
@@ -42,11 +46,12 @@ internal readonly struct PeriodicBox
             throw new PluginBridgeException(ErrorCode.InvalidArgument,
                 "The box vectors are not in reduced form: a = (ax, 0, 0), b = (bx, by, 0), c = (cx, cy, cz) with positive "
                 + "diagonal, 2|bx| <= ax, 2|cx| <= ax, 2|cy| <= by.");
-        double smallest = Math.Min(box[0], Math.Min(box[4], box[8]));
+        var created = new PeriodicBox(box);
+        double smallest = created.SmallestWidth;
         if (smallest < 2 * cutoff)
             throw new PluginBridgeException(ErrorCode.Unsupported, FormattableString.Invariant(
-                $"The periodic box is too small: its width of {smallest:G6} nm is below twice the cutoff of {cutoff:G6} nm of the potential."));
-        return new PeriodicBox(box);
+                $"The periodic box is too small: its width of {smallest:G6} nm is below twice the cutoff of {cutoff:G6} nm of {owner}."));
+        return created;
     }
 
     /// <summary>Replaces a displacement by its image in the brick: the shortest one, if that is below half a width.</summary>

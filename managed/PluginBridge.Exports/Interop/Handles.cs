@@ -64,13 +64,13 @@ internal sealed class ModelHandle : HandleTarget
 /// <summary>What a <c>pb_system</c> stands for.</summary>
 internal sealed class SystemHandle : HandleTarget
 {
-    private readonly FragmentArrays?[] _fragments;
+    private readonly Lazy<FragmentArrays?[]> _fragments;
 
     internal SystemHandle(FragmentedSystem system, SharedPotential potential) : base(HandleKind.System)
     {
         System = system;
         Potential = potential.Share();
-        _fragments = new FragmentArrays?[system.Fragments.Count];
+        _fragments = new(() => new FragmentArrays?[system.AllFragments.Count]);
     }
 
     internal FragmentedSystem System { get; }
@@ -81,14 +81,15 @@ internal sealed class SystemHandle : HandleTarget
 
     internal PbFragmentInfo Describe(long index)
     {
-        if (index < 0 || index >= _fragments.Length)
-            throw Guard.Invalid($"Fragment index {index} is outside 0..{_fragments.Length - 1}.");
-        FragmentArrays? arrays = Volatile.Read(ref _fragments[index]);
+        FragmentArrays?[] fragments = _fragments.Value;
+        if (index < 0 || index >= fragments.Length)
+            throw Guard.Invalid($"Fragment index {index} is outside 0..{fragments.Length - 1}.");
+        FragmentArrays? arrays = Volatile.Read(ref fragments[index]);
         if (arrays is null)
         {
             // Whoever comes second takes what the first has stored: a returned pointer must stay valid.
-            var made = new FragmentArrays(System.Fragments[(int)index]);
-            arrays = Interlocked.CompareExchange(ref _fragments[index], made, null) ?? made;
+            var made = new FragmentArrays(System.AllFragments[(int)index]);
+            arrays = Interlocked.CompareExchange(ref fragments[index], made, null) ?? made;
         }
         return arrays.Describe();
     }

@@ -27,6 +27,7 @@ internal static unsafe class SpecificationReader
             TotalCharge = spec.TotalCharge == _chargeFromTemplates ? null : spec.TotalCharge,
             UnpairedElectrons = spec.UnpairedElectrons,
             Scheme = (FragmentScheme)spec.Scheme,
+            PairRadii = spec is { PairInner: 0, PairOuter: 0 } ? PairRadii.Default : new PairRadii(spec.PairInner, spec.PairOuter),
             HostTerms = host is { } terms ? HostTermsReader.Read(terms, atomCount) : null,
             Constraints = host is { } constrained ? HostTermsReader.ReadConstraints(constrained, atomCount) : null,
         };

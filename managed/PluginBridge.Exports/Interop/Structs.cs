@@ -79,6 +79,8 @@ public unsafe struct PbSystemSpec
     internal byte** AtomNames;
     internal int Scheme;
     internal PbHostTerms* HostTerms;
+    internal double PairInner;
+    internal double PairOuter;
 }
 
 /// <summary><c>pb_cap</c>, field by field.</summary>

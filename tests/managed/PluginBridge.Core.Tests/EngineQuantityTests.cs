@@ -13,12 +13,13 @@ public class EngineQuantityTests
     {
         var toy = new EngineToyPotential { Target = target, ManyBody = true };
         (Topology topology, double[] positions) = EngineTestSystems.TwoBridgedChains;
-        FragmentedSystem system = EngineTestSystems.System(toy, topology, scheme);
+        // All pairs of units in contact.
+        FragmentedSystem system = EngineTestSystems.System(toy, topology, scheme, new PairRadii(50, 51));
         MolecularMechanicsTerms terms = AmberFf14sb.CreateTerms(topology, TemplateAssignment.Assign(topology));
 
         // Σ c_f Δ(f), each Δ by itself.
         double expected = 0;
-        foreach (Fragment f in system.Fragments)
+        foreach (Fragment f in system.AllFragments)
         {
             MolecularMechanicsTerms own = terms.Subset([.. f.Atoms]);
             double mm = target switch

@@ -92,6 +92,7 @@ public class EngineReferenceTests
         foreach ((FragmentScheme scheme, double low, double high) in new[]
         {
             (FragmentScheme.Dipeptide, 1.8, 2.1), (FragmentScheme.Window2, 1.4, 1.8), (FragmentScheme.Window3, 1.1, 1.45),
+            (FragmentScheme.Window3Pairs, 0.4, 0.8),
         })
         {
             double[] forces = TotalForces(gfn2, topology, positions, scheme);

@@ -34,6 +34,10 @@ internal static class EngineTestSystems
     public static FragmentedSystem System(IPotential potential, Topology topology, FragmentScheme scheme, params int[] residues) =>
         FragmentedSystem.Create(potential, new SystemSpecification { Topology = topology, Scheme = scheme, Region = Region(topology, residues) });
 
+    /// <summary>A system of a toy potential whose pairs of units, where the scheme has them, fade out between two radii (nm).</summary>
+    public static FragmentedSystem System(IPotential potential, Topology topology, FragmentScheme scheme, PairRadii radii, params int[] residues) =>
+        FragmentedSystem.Create(potential, new SystemSpecification { Topology = topology, Scheme = scheme, Region = Region(topology, residues), PairRadii = radii });
+
     private static (Topology Topology, double[] Positions) Make(string name, Func<Topology> build)
     {
         lock (_made)

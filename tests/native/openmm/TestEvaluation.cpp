@@ -11,7 +11,8 @@ using namespace test;
 
 using Scheme = FragmentedPotentialForce::Scheme;
 
-const vector<Scheme> schemes = {Scheme::Whole, Scheme::Dipeptide, Scheme::Window2, Scheme::Window3};
+const vector<Scheme> schemes = {Scheme::Whole,   Scheme::Dipeptide,    Scheme::Window2,
+                                Scheme::Window3, Scheme::Window2Pairs, Scheme::Window3Pairs};
 
 void testAgainstDirectEvaluation(Platform& platform) {
     for (Scheme scheme : schemes) {

@@ -28,6 +28,11 @@ void requireSame(const FragmentedPotentialForce& a, const FragmentedPotentialFor
     require(a.getModel() == b.getModel(), "model");
     require(a.getModelHash() == b.getModelHash(), "model hash");
     require(a.getScheme() == b.getScheme(), "scheme");
+    double radii[2][2];
+    a.getPairRadii(radii[0][0], radii[0][1]);
+    b.getPairRadii(radii[1][0], radii[1][1]);
+    for (int i = 0; i < 2; i++)
+        requireClose(radii[0][i], radii[1][i], 1e-14, "radii of pairs");
     require(a.getLambdaName() == b.getLambdaName(), "lambda name");
     require(a.getDefaultLambda() == b.getDefaultLambda(), "default lambda");
     require(a.getAddLambdaDerivative() == b.getAddLambdaDerivative(), "lambda derivative");
@@ -92,6 +97,13 @@ void testRoundTrip(Platform&) {
     require(copy != nullptr, "a FragmentedPotentialForce");
     requireSame(force, *copy);
     require(serialize(*copy) == serialize(force), "the same XML");
+    force.setScheme(FragmentedPotentialForce::Window3Pairs);
+    require(serialize(force).find("scheme=\"window3+pairs\"") != string::npos, "no radii, as none are set");
+    force.setPairRadii(0.35, 0.45);
+    require(serialize(force).find("scheme=\"window3+pairs:3.5-4.5\"") != string::npos, "radii in angstrom");
+    copy = deserialize(serialize(force));
+    requireSame(force, *copy);
+    require(serialize(*copy) == serialize(force), "the same XML with radii");
     FragmentedPotentialForce plain("visnet-gfn2");
     plain.addAtom(3, 6);
     requireSame(plain, *deserialize(serialize(plain)));
@@ -127,6 +139,9 @@ void testWrongXml(Platform&) {
     requireThrows([&] { deserialize(replace("model=", "modell=")); }, {"modell"});
     requireThrows([&] { deserialize(replace("scheme=\"window3\"", "scheme=\"window\"")); },
                   {"'window'", "dipeptide"});
+    requireThrows([&] { deserialize(replace("scheme=\"window3\"", "scheme=\"window3:4-5\"")); },
+                  {"window3:4-5", "pairs"});
+    requireThrows([&] { FragmentedPotentialForce("x").setPairRadii(0.5, 0.4); }, {"larger outer radius"});
     requireThrows([&] { deserialize(replace("periodic=\"1\"", "periodic=\"true\"")); }, {"periodic", "true"});
     requireThrows([&] { deserialize(replace("threads=\"3\"", "threads=\"all\"")); }, {"threads", "all"});
     requireThrows([&] { deserialize(replace("particle=\"40\"", "particle=\"4O\"")); }, {"particle", "4O"});

@@ -65,6 +65,17 @@ internal enum pb_scheme
 
     /// <summary>Windows of three residues minus windows of two.</summary>
     PB_SCHEME_WINDOW3 = 3,
+
+    /// <summary>PB_SCHEME_WINDOW2, and pairs of residues in contact: for residues i and j that no window
+    /// holds together w_ij [delta(D_i+D_j) - delta(K_i+D_j) - delta(D_i+K_j) + delta(K_i+K_j)], D a residue
+    /// with its neighbours' backbone, K what it shares with the next residue towards the other; windows and
+    /// pairs together count each pair of atoms once. w_ij = 1 - prod (1 - s(r)) over distances of heavy
+    /// atoms; s falls from 1 at pair_inner to 0 at pair_outer, twice continuously differentiable, and its
+    /// gradient is part of the forces.</summary>
+    PB_SCHEME_WINDOW2_PAIRS = 4,
+
+    /// <summary>The same with PB_SCHEME_WINDOW3.</summary>
+    PB_SCHEME_WINDOW3_PAIRS = 5,
 }
 
 /// <summary>What pb_evaluate computes.</summary>
@@ -266,6 +277,11 @@ internal unsafe struct pb_system_spec
     /// compared: the caller vouches that the host's terms for it are the force field that the model
     /// corrects.</summary>
     public pb_host_terms* host_terms;
+
+    /// <summary>Schemes with pairs: radii between which a pair fades out, nm; both 0: 0.4 and 0.5</summary>
+    public double pair_inner;
+
+    public double pair_outer;
 }
 
 /// <summary>A hydrogen that closes the cut bond anchor -&gt; replaced: r_H = r_a + length (r_b - r_a)/|r_b -
@@ -292,7 +308,7 @@ internal unsafe struct pb_fragment_info
 {
     public nuint struct_size;
 
-    /// <summary>c_f of the sum</summary>
+    /// <summary>c_f of the sum; a pair's in contact, to be multiplied by its weight</summary>
     public double coefficient;
 
     /// <summary>Formal charge, e</summary>
@@ -534,6 +550,18 @@ internal static unsafe partial class NativeMethods
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial pb_status pb_model_list(byte* buffer, nuint capacity, nuint* required);
 
+    /// <summary>Reads a scheme as users write it: "whole", "dipeptide", "window2", "window3",
+    /// "window2+pairs", "window3+pairs"; the last two also with radii in angstrom,
+    /// "window3+pairs:3.5-4.5".</summary>
+    /// <param name="text">the scheme</param>
+    /// <param name="scheme">a pb_scheme</param>
+    /// <param name="pair_inner">(optional) for pb_system_spec, nm; 0 without radii</param>
+    /// <param name="pair_outer">(optional) likewise</param>
+    [LibraryImport(LibraryName)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial pb_status pb_scheme_parse(
+        byte* text, int* scheme, double* pair_inner, double* pair_outer);
+
     /// <summary>Creates a system: assigns templates, checks coverage, builds the fragments.</summary>
     /// <param name="model">potential of the fragments</param>
     /// <param name="spec">copied</param>
@@ -553,7 +581,8 @@ internal static unsafe partial class NativeMethods
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial long pb_system_atom_count(pb_system* system);
 
-    /// <summary>Number of fragments; -1 for NULL.</summary>
+    /// <summary>Number of fragments, those of all pairs included where the scheme has them; -1 for
+    /// NULL.</summary>
     [LibraryImport(LibraryName)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial long pb_system_fragment_count(pb_system* system);

@@ -29,6 +29,13 @@ internal sealed class EnsembleEvaluator : IMoleculeEvaluator
     /// <summary>Number of members.</summary>
     public int Members => _members.Length;
 
+    /// <inheritdoc/>
+    public void Select(ReadOnlySpan<bool> wanted)
+    {
+        foreach (IMoleculeEvaluator evaluator in _evaluators)
+            evaluator.Select(wanted);
+    }
+
     /// <summary>Mean energies and gradients of the members.</summary>
     /// <inheritdoc/>
     public void Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> box, Span<double> energies, Span<double> gradients,

@@ -5,6 +5,16 @@ namespace PluginBridge.Core.Potentials.ViSNet;
 internal sealed class OverflowEvaluator(IMoleculeEvaluator single, Func<IMoleculeEvaluator> createDouble) : IMoleculeEvaluator
 {
     private IMoleculeEvaluator? _double;
+    private bool[]? _wanted;
+
+    /// <inheritdoc/>
+    public void Select(ReadOnlySpan<bool> wanted)
+    {
+        _wanted ??= new bool[wanted.Length];
+        single.Select(wanted);
+        _double?.Select(wanted);
+        wanted.CopyTo(_wanted);
+    }
 
     /// <inheritdoc/>
     public void Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> box, Span<double> energies, Span<double> gradients,
@@ -20,7 +30,15 @@ internal sealed class OverflowEvaluator(IMoleculeEvaluator single, Func<IMolecul
         {
             // The same geometry fails again below unless the reason was the precision.
         }
-        (_double ??= createDouble()).Evaluate(positions, box, energies, gradients, strainGradients);
+        (_double ??= CreateDouble()).Evaluate(positions, box, energies, gradients, strainGradients);
+    }
+
+    private IMoleculeEvaluator CreateDouble()
+    {
+        IMoleculeEvaluator created = createDouble();
+        if (_wanted is not null)
+            created.Select(_wanted);
+        return created;
     }
 
     /// <inheritdoc/>

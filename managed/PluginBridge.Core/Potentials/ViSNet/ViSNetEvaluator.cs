@@ -19,6 +19,7 @@ internal sealed unsafe class ViSNetEvaluator<T, V> : IMoleculeEvaluator
     private readonly int[] _firstAtom;
     private readonly double[] _reference;
     private readonly int[] _small, _large;
+    private readonly bool[] _wanted;
     private readonly double _cutoff, _energyFactor;
     private readonly Action<int, int> _runSmall, _runBlock;
     private bool _disposed;
@@ -56,12 +57,19 @@ internal sealed unsafe class ViSNetEvaluator<T, V> : IMoleculeEvaluator
         // Largest first, for an even load.
         _small = [.. all.Where(m => !IsLarge(m)).OrderByDescending(m => molecules[m].AtomicNumbers.Count)];
 
+        _wanted = [.. all.Select(_ => true)];
         int graphs = Math.Max(1, Math.Min(threads, _small.Length));
         _pool = new WorkerPool(_large.Length > 0 ? threads : graphs);
         _graphs = [.. Enumerable.Range(0, graphs).Select(_ => new ViSNetGraph<T, V>(net))];
         _scratch = [.. Enumerable.Range(0, _pool.Workers).Select(_ => new ViSNetScratch<T>())];
         _runSmall = RunSmall;
         _runBlock = RunBlock;
+    }
+
+    public void Select(ReadOnlySpan<bool> wanted)
+    {
+        CheckLength(wanted.Length, _wanted.Length, "selected molecules");
+        wanted.CopyTo(_wanted);
     }
 
     public void Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> box, Span<double> energies,
@@ -84,7 +92,8 @@ internal sealed unsafe class ViSNetEvaluator<T, V> : IMoleculeEvaluator
             _strains = s;
             _pool.Run(_small.Length, _runSmall);
             foreach (int molecule in _large)
-                RunLarge(molecule);
+                if (_wanted[molecule])
+                    RunLarge(molecule);
         }
         // Buffers free themselves when unreachable; keep them until the last pointer is out of use.
         GC.KeepAlive(this);
@@ -118,6 +127,8 @@ internal sealed unsafe class ViSNetEvaluator<T, V> : IMoleculeEvaluator
     {
         var graph = _graphs[worker];
         int molecule = _small[item];
+        if (!_wanted[molecule])
+            return;
         Load(graph, molecule);
         int stages = StageCount(graph);
         for (int s = 0; s < stages; s++)

@@ -14,6 +14,7 @@ internal sealed class Gfn2XtbEvaluator : IMoleculeEvaluator
     private readonly double[] _gradient;        // kJ/mol/nm
     private readonly double[] _energies;        // hartree
     private readonly string?[] _failures;
+    private readonly bool[] _wanted;
     private readonly int _largest;
     private readonly Action _calculate;
     private bool _disposed;
@@ -36,8 +37,16 @@ internal sealed class Gfn2XtbEvaluator : IMoleculeEvaluator
         _gradient = new double[_first[^1]];
         _energies = new double[molecules.Count];
         _failures = new string?[molecules.Count];
+        _wanted = [.. molecules.Select(_ => true)];
         _calculate = () => _library.Threads.Run(_threads, XtbStack.RequiredBytes(_largest), CalculateAll);
         XtbStack.Run(() => XtbParameterCheck.Run(library), 1);
+    }
+
+    /// <inheritdoc/>
+    public void Select(ReadOnlySpan<bool> wanted)
+    {
+        CheckLength(nameof(wanted), wanted.Length, _molecules.Count);
+        wanted.CopyTo(_wanted);
     }
 
     /// <inheritdoc/>
@@ -54,6 +63,8 @@ internal sealed class Gfn2XtbEvaluator : IMoleculeEvaluator
         strainGradients.Clear();
         for (int m = 0; m < _molecules.Count; m++)
         {
+            if (!_wanted[m])
+                continue;
             Range own = _first[m].._first[m + 1];
             if (_failures[m] is string reason)
                 throw XtbMessages.Failure(_molecules, m, positions[own], reason);
@@ -94,6 +105,8 @@ internal sealed class Gfn2XtbEvaluator : IMoleculeEvaluator
         Array.Clear(_failures);
         for (int m = 0; m < _molecules.Count; m++)
         {
+            if (!_wanted[m])
+                continue;
             Span<double> positions = _rotated.AsSpan(_first[m].._first[m + 1]);
             Span<double> gradient = _rotatedGradient.AsSpan(_first[m].._first[m + 1]);
             try

@@ -57,7 +57,11 @@ public:
         /** Windows of two residues minus single ones. */
         Window2 = 2,
         /** Windows of three residues minus windows of two. */
-        Window3 = 3
+        Window3 = 3,
+        /** Window2, and pairs of residues in contact. */
+        Window2Pairs = 4,
+        /** Window3, and pairs of residues in contact. */
+        Window3Pairs = 5
     };
 
     /**
@@ -70,7 +74,7 @@ public:
     /** The default of getLambdaName(): "FragmentedPotentialForce_lambda". */
     static const std::string& DefaultLambdaName();
 
-    /** A scheme's name: "whole", "dipeptide", "window2", "window3". */
+    /** A scheme's name: "whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs". */
     static const std::string& getSchemeName(Scheme scheme);
 
     /** The scheme of a name; throws an OpenMMException that lists the names. */
@@ -93,6 +97,12 @@ public:
 
     Scheme getScheme() const;
     void setScheme(Scheme scheme);
+
+    /** Radii between which pairs fade out, nm; 0 and 0 (default): the library's own. */
+    void getPairRadii(double& inner, double& outer) const;
+
+    /** Set the radii of schemes with pairs; others ignore them. */
+    void setPairRadii(double inner, double outer);
 
     /** Name of the Context parameter lambda. */
     const std::string& getLambdaName() const;
@@ -246,6 +256,7 @@ private:
     };
     std::string model, modelHash;
     Scheme scheme;
+    double pairInner, pairOuter;
     std::string lambdaName;
     double defaultLambda;
     bool addLambdaDerivative, chargeIsSet;

@@ -13,14 +13,15 @@ using namespace std;
 
 namespace {
 
-const array<string, 4> schemeNames = {"whole", "dipeptide", "window2", "window3"};
+const array<string, 6> schemeNames = {"whole",   "dipeptide",     "window2",
+                                      "window3", "window2+pairs", "window3+pairs"};
 
 } // namespace
 
 FragmentedPotentialForce::FragmentedPotentialForce(const string& model)
-    : model(model), scheme(Whole), lambdaName(DefaultLambdaName()), defaultLambda(1.0),
-      addLambdaDerivative(false), chargeIsSet(false), totalCharge(0), numUnpairedElectrons(0), numThreads(0),
-      useDoublePrecision(false), useHostTerms(true), periodic(false) {
+    : model(model), scheme(Whole), pairInner(0), pairOuter(0), lambdaName(DefaultLambdaName()),
+      defaultLambda(1.0), addLambdaDerivative(false), chargeIsSet(false), totalCharge(0),
+      numUnpairedElectrons(0), numThreads(0), useDoublePrecision(false), useHostTerms(true), periodic(false) {
     setName("FragmentedPotentialForce");
 }
 
@@ -74,6 +75,20 @@ FragmentedPotentialForce::Scheme FragmentedPotentialForce::getScheme() const {
 void FragmentedPotentialForce::setScheme(Scheme scheme) {
     getSchemeName(scheme);
     this->scheme = scheme;
+}
+
+void FragmentedPotentialForce::getPairRadii(double& inner, double& outer) const {
+    inner = pairInner;
+    outer = pairOuter;
+}
+
+void FragmentedPotentialForce::setPairRadii(double inner, double outer) {
+    if (!(inner == 0 && outer == 0) && !(inner >= 0 && outer > inner))
+        throw OpenMMException("FragmentedPotentialForce: pairs fade out between an inner and a larger outer "
+                              "radius; " +
+                              to_string(inner) + " and " + to_string(outer) + " nm were given");
+    pairInner = inner;
+    pairOuter = outer;
 }
 
 const string& FragmentedPotentialForce::getLambdaName() const {

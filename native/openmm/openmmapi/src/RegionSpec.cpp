@@ -46,6 +46,7 @@ int countMolecules(int numAtoms, const vector<int32_t>& bonds) {
 RegionSpec::RegionSpec(const FragmentedPotentialForce& force, const System& system)
     : totalCharge(force.hasTotalCharge() ? force.getTotalCharge() : PB_CHARGE_FROM_TEMPLATES),
       numUnpairedElectrons(force.getNumUnpairedElectrons()), scheme(force.getScheme()) {
+    force.getPairRadii(pairInner, pairOuter);
     readResidues(force);
     readAtoms(force, system);
     readBonds(force);
@@ -146,6 +147,8 @@ pb_system_spec RegionSpec::view(const pb_host_terms* hostTerms) const {
     }
     spec.scheme = scheme;
     spec.host_terms = hostTerms;
+    spec.pair_inner = pairInner;
+    spec.pair_outer = pairOuter;
     return spec;
 }
 

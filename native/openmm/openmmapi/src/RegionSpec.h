@@ -36,6 +36,7 @@ private:
     std::vector<std::string> residueNames, residueNumbers, residueChains, atomNames;
     std::vector<const char*> residueNameTexts, residueNumberTexts, residueChainTexts, atomNameTexts;
     int32_t totalCharge, numUnpairedElectrons, scheme;
+    double pairInner, pairOuter;
 };
 
 } // namespace PluginBridge

@@ -4,9 +4,13 @@
 #include "openmm/OpenMMException.h"
 #include "openmm/System.h"
 #include "openmm/serialization/SerializationNode.h"
+#include "pluginbridge.h"
 #include <algorithm>
 #include <initializer_list>
+#include <iomanip>
+#include <locale>
 #include <memory>
+#include <sstream>
 
 using namespace PluginBridge;
 using namespace OpenMM;
@@ -42,6 +46,27 @@ void readList(const SerializationNode& node, const string& listName, const char*
         read(item);
 }
 
+/** Radii are in angstrom in a scheme's text and nm elsewhere. */
+string schemeText(const FragmentedPotentialForce& force) {
+    double inner, outer;
+    force.getPairRadii(inner, outer);
+    ostringstream text;
+    text.imbue(locale::classic());
+    text << setprecision(15) << FragmentedPotentialForce::getSchemeName(force.getScheme());
+    if (outer > 0 && force.getScheme() >= FragmentedPotentialForce::Window2Pairs)
+        text << ":" << 10 * inner << "-" << 10 * outer;
+    return text.str();
+}
+
+void readScheme(const string& text, FragmentedPotentialForce& force) {
+    force.setScheme(FragmentedPotentialForce::findScheme(text.substr(0, text.find(':'))));
+    int32_t scheme;
+    double inner, outer;
+    if (pb_scheme_parse(text.c_str(), &scheme, &inner, &outer) != PB_OK)
+        throw OpenMMException(string("FragmentedPotentialForce: ") + pb_last_error());
+    force.setPairRadii(inner, outer);
+}
+
 void readOptions(const StrictNode& node, FragmentedPotentialForce& force) {
     int group = node.getInt("forceGroup", 0);
     if (group < 0 || group > 31)
@@ -49,7 +74,7 @@ void readOptions(const StrictNode& node, FragmentedPotentialForce& force) {
     force.setForceGroup(group);
     force.setName(node.getString("name", force.getName()));
     force.setModelHash(node.getString("modelHash", ""));
-    force.setScheme(FragmentedPotentialForce::findScheme(node.getString("scheme", "whole")));
+    readScheme(node.getString("scheme", "whole"), force);
     force.setLambdaName(node.getString("lambdaName", FragmentedPotentialForce::DefaultLambdaName()));
     force.setDefaultLambda(node.getDouble("lambdaDefault", 1.0));
     force.setAddLambdaDerivative(node.getBool("addLambdaDerivative", false));
@@ -74,7 +99,7 @@ void FragmentedPotentialForceProxy::serialize(const void* object, SerializationN
     node.setIntProperty("forceGroup", force.getForceGroup());
     node.setStringProperty("model", force.getModel());
     node.setStringProperty("modelHash", force.getModelHash());
-    node.setStringProperty("scheme", FragmentedPotentialForce::getSchemeName(force.getScheme()));
+    node.setStringProperty("scheme", schemeText(force));
     node.setStringProperty("lambdaName", force.getLambdaName());
     node.setDoubleProperty("lambdaDefault", force.getDefaultLambda());
     node.setBoolProperty("addLambdaDerivative", force.getAddLambdaDerivative());
