@@ -132,9 +132,9 @@ def test_all_forms_are_covered():
 
 
 def test_the_summary_counts():
-    row = {"name": "ACE-ALA-NME", "temperature": 300.0, "picoseconds": 100.0, "seed": 1, "steps": 100000, "failure": None,
+    row = {"name": "ACE-ALA-NME", "temperature": 300.0, "picoseconds": 100.0, "seed": 1, "steps": 50000, "step": 2.0, "hydrogen_mass": 3.0, "failure": None,
            "detail": "", "largest_bond_ratio": 1.1, "largest_bond": "a-b", "flips": [], "temperature_mean": 301.0}
-    bad = row | {"name": "NASP-NME", "steps": 5000, "failure": "proton transfer", "detail": "H from N to O",
+    bad = row | {"name": "NASP-NME", "steps": 2500, "failure": "proton transfer", "detail": "H from N to O",
                  "largest_bond_ratio": 1.5, "largest_bond": "c-d"}
     found = stability.summarise([row, row | {"seed": 2, "flips": ["x"], "temperature_mean": 298.0}, bad,
                                  row | {"temperature": 500.0, "picoseconds": 50.0}])
@@ -160,10 +160,14 @@ def test_runs_are_written_as_they_end_and_not_repeated(plugin, trained, tmp_path
     first = run("--residues", "GLY", "CALA", "--protocol", "300:0.2", "--workers", "2")
     assert first.returncode == 0, first.stderr
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert {row["name"] for row in rows} == {"ACE-GLY-NME", "ACE-CALA"} and all(row["steps"] == 200 for row in rows)
+    assert {row["name"] for row in rows} == {"ACE-GLY-NME", "ACE-CALA"} and all(row["steps"] == 100 for row in rows)
     assert all(1.0 < row["largest_bond_ratio"] < 1.3 and row["failure"] is None for row in rows)
     again = run("--residues", "GLY", "CALA", "--protocol", "300:0.2", "500:0.2")
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(rows) == 4 and sum(row["temperature"] == 300 for row in rows) == 2
     assert "| 500 K, 0.2 ps | 2 (2) | **0** |" in again.stdout
+    light = run("--residues", "GLY", "--protocol", "300:0.1", "--step", "1", "--hydrogen-mass", "0")
+    assert light.returncode == 0, light.stderr
+    last = json.loads(out.read_text().splitlines()[-1])
+    assert (last["step"], last["hydrogen_mass"], last["steps"]) == (1.0, 0.0, 100)
     assert "--protocol takes" in run("--protocol", "300").stderr

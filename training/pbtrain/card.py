@@ -31,9 +31,10 @@ kcal/mol, each structure's mean energy error removed."""
 RAMACHANDRAN = """(φ, ψ) surfaces of ACE-X-NME, relaxed scans of {step}°, network against GFN2-xTB over the points where GFN2 is
 less than {region:g} kcal/mol above its lowest one: RMSD in kcal/mol after the best constant shift (aim: at most 0.5), and with both
 minima at zero. ff14SB beside it."""
-STABILITY = """Dynamics of capped residue forms in vacuo under ff14SB + network: Langevin, friction 1/ps, 1 fs, no constraints,
-single precision. Failed: a bond 1.4 times its equilibrium length, an inverted centre, a mean temperature of 5 ps beyond half
-to one and a half times the thermostat's, or a number that is not finite; looked at every 0.1 ps, every 0.01 ps while a bond is long."""
+STABILITY = """Dynamics of capped residue forms in vacuo under ff14SB + network: Langevin, friction 1/ps, {settings}, no
+constraints, single precision. Failed: a bond 1.4 times its equilibrium length, an inverted centre, a mean temperature of 5 ps beyond half
+to one and a half times the thermostat's, or a number that is not finite; looked at every
+100 steps, every 10 while a bond is long."""
 
 
 def missing(what: str, command: str) -> str:
@@ -105,7 +106,7 @@ class Inputs:
         rows = stability.read(path, self.digest)
         if not rows:
             raise SystemExit(f"{path} has no runs of this model file: run pbtrain.stability again")
-        return [STABILITY, stability.table(stability.summarise(rows))]
+        return [STABILITY.format(settings=stability.settings(rows)), stability.table(stability.summarise(rows))]
 
     def hairpin(self, path: Path | None) -> list[str]:
         """Chignolin in water."""

@@ -3,8 +3,9 @@
     PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.stability \\
         models/visnet-gfn2/visnet-gfn2.safetensors --residues all --workers 2 --out training/runs/stability.jsonl
 
-By default 100 ps at 300 K and 50 ps at 500 K of each form: Langevin dynamics, friction 1/ps, steps of 1 fs, no
-constraints, network in single precision.  A run fails if a bond is 1.4 times its equilibrium length (told apart: a
+By default 100 ps at 300 K and 50 ps at 500 K of each form: Langevin dynamics, friction 1/ps, no constraints, network
+in single precision; hydrogens of 3 u and steps of 2 fs, which visit the same conformations as 1 fs with hydrogens' own mass
+(--hydrogen-mass 0 --step 1) in half the time: masses do not change the distribution, and C-H bonds take 16 fs.  A run fails if a bond is 1.4 times its equilibrium length (told apart: a
 proton that has moved to another atom), a centre has inverted, the mean temperature of 5 ps is beyond half to one and a half
 times the thermostat's, or a number is not finite (watch.py).  Flips between cis and trans are counted, no failure.
 
@@ -32,7 +33,6 @@ from .sample import Sampler, SamplingError
 from .systems import Chains, capped
 from .watch import Failed, Watch, equilibrium_lengths
 
-STEP_FS = 1.0
 BLOCK, CLOSE_BLOCK = 100, 10  # steps between looks; while some bond is long
 FRICTION, SETTLE_FRICTION, SETTLE_STEPS = 1.0, 20.0, 1000  # 1/ps; strong friction while the network takes over
 PROTOCOL = ("300:100", "500:50")  # K:ps
@@ -50,10 +50,18 @@ class Run:
     seed: int
     model: str
     platform: str
+    step: float = 2.0  # fs
+    hydrogen_mass: float = 3.0  # u, taken from the atom it is bonded to; 0: its own
 
     @property
     def key(self) -> tuple:
-        return self.name, self.temperature, self.picoseconds, self.seed
+        return self.name, self.temperature, self.picoseconds, self.seed, self.step, self.hydrogen_mass
+
+
+def key_of(row: dict) -> tuple:
+    """The key of the run that a line of results is of."""
+    return tuple(row.get(name, default) for name, default in (
+        ("name", None), ("temperature", None), ("picoseconds", None), ("seed", None), ("step", 1.0), ("hydrogen_mass", 0.0)))
 
 
 def forms(names: list[str]) -> list[tuple[str, Chains]]:
@@ -88,20 +96,21 @@ def perform(run: Run) -> dict:
         pluginbridge.loadOpenMMPlugin()
         potential = pluginbridge.FragmentPotential(run.model, "whole", "single", threads=1)
         result["hash"] = potential.model.hash
-        system = potential.createSystem(topology, removeCMMotion=False)
+        system = potential.createSystem(topology, removeCMMotion=False,
+                                        hydrogenMass=run.hydrogen_mass * unit.dalton if run.hydrogen_mass else None)
     except (SamplingError, pluginbridge.PluginBridgeError) as error:
         raise RuntimeError(f"{run.name}: {error}") from error
-    integrator = openmm.LangevinMiddleIntegrator(run.temperature, SETTLE_FRICTION, 0.5e-3 * STEP_FS)
+    integrator = openmm.LangevinMiddleIntegrator(run.temperature, SETTLE_FRICTION, 0.5e-3 * run.step)
     integrator.setRandomNumberSeed(seed % 2**31)
     properties = {"Threads": "1"} if run.platform == "CPU" else {}
     context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(run.platform), properties)
     context.setPositions(x * 0.1)
     context.setVelocitiesToTemperature(run.temperature, seed % 2**31)
-    watch = Watch(topology, equilibrium_lengths(system, topology), run.temperature, BLOCK * STEP_FS / 1000, x)
-    steps = round(1000 * run.picoseconds / STEP_FS)
+    watch = Watch(topology, equilibrium_lengths(system, topology), run.temperature, BLOCK * run.step / 1000, x)
+    steps = round(1000 * run.picoseconds / run.step)
     try:
         integrator.step(SETTLE_STEPS)
-        integrator.setStepSize(1e-3 * STEP_FS)
+        integrator.setStepSize(1e-3 * run.step)
         integrator.setFriction(FRICTION)
         while result["steps"] < steps:
             block = min(CLOSE_BLOCK if watch.is_close() else BLOCK, BLOCK - result["steps"] % BLOCK, steps - result["steps"])
@@ -160,13 +169,19 @@ def summarise(rows: list[dict]) -> dict:
                 kinds[row["failure"]] = kinds.get(row["failure"], 0) + 1
         result[name] = {
             "runs": len(members), "forms": len({row["name"] for row in members}), "failed": sum(kinds.values()),
-            "failures": kinds, "picoseconds": round(sum(row["steps"] for row in members) * STEP_FS / 1000, 1),
+            "failures": kinds, "picoseconds": round(sum(row["steps"] * row.get("step", 1.0) for row in members) / 1000, 1),
             "largest_bond_ratio": worst["largest_bond_ratio"], "largest_bond": f"{worst['name']} {worst['largest_bond']}",
             "runs_with_flips": sum(bool(row["flips"]) for row in members),
             "temperature_means": [min(means), max(means)] if means else None,
             "failed_runs": [f"{row['name']}, seed {row['seed']}: {row['failure']}, {row['detail']}"
                             for row in members if row["failure"]]}
     return result
+
+
+def settings(rows: list[dict]) -> str:
+    """Time step and hydrogens' mass of the runs, in words."""
+    found = sorted({(row.get("step", 1.0), row.get("hydrogen_mass", 0.0)) for row in rows})
+    return ", ".join(f"{step:g} fs" + (f" with hydrogens of {mass:g} u" if mass else "") for step, mass in found)
 
 
 def table(summary: dict) -> str:
@@ -196,6 +211,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--protocol", nargs="+", default=PROTOCOL, metavar="K:PS", help="default: 300:100 500:50")
     parser.add_argument("--repeats", type=int, default=1, help="runs of each form at each temperature, by seed")
     parser.add_argument("--seed", type=int, default=1, help="of the first repeat")
+    parser.add_argument("--step", type=float, default=2.0, help="fs (default: 2)")
+    parser.add_argument("--hydrogen-mass", type=float, default=3.0, metavar="U", help="0: their own (default: 3)")
     parser.add_argument("--workers", type=int, default=1, help="processes; each takes one core")
     parser.add_argument("--platform", default="Reference", help="OpenMM's; Reference is the fastest for one residue")
     parser.add_argument("--out", type=Path, default=Path("training/runs/stability.jsonl"))
@@ -216,10 +233,10 @@ def main() -> None:
     digest = file_hash(args.model)
     molecules = [(name, chains, "") for name, chains in forms(args.residues)]
     molecules += [(path.stem, (), str(path)) for path in args.pdb]
-    runs = [Run(name, chains, pdb, kelvin, ps, args.seed + k, str(args.model), args.platform)
+    runs = [Run(name, chains, pdb, kelvin, ps, args.seed + k, str(args.model), args.platform, args.step, args.hydrogen_mass)
             for kelvin, ps in args.protocol for k in range(args.repeats) for name, chains, pdb in molecules]
     wanted = {run.key for run in runs}
-    done = {(r["name"], r["temperature"], r["picoseconds"], r["seed"]) for r in read(args.out, digest)}
+    done = set(map(key_of, read(args.out, digest)))
     left = [run for run in runs if run.key not in done]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with multiprocessing.get_context("spawn").Pool(args.workers) as pool, open(args.out, "a") as out, \
@@ -229,8 +246,7 @@ def main() -> None:
             if result["failure"]:
                 bar.write(f"{result['name']}, {result['temperature']:g} K: {result['failure']}, {result['detail']}")
             bar.update(result["picoseconds"])
-    rows = [r for r in read(args.out, digest)
-            if (r["name"], r["temperature"], r["picoseconds"], r["seed"]) in wanted]
+    rows = [row for row in read(args.out, digest) if key_of(row) in wanted]
     print(table(summarise(rows)))
     sys.exit(any(row["failure"] for row in rows))
 
