@@ -25,7 +25,8 @@ def facts(path_name: str, digest: str, header: dict) -> str:
     """What the file is."""
     arch, made = header["architecture"], header["provenance"]
     envelope = arch.get("envelope_exponent", 0)
-    base = ", E_MM the complete ff14SB energy in vacuo without cutoff" if header["base_force_field"] else ""
+    base = {"E_QM - E_MM": ", E_MM the complete ff14SB energy in vacuo without cutoff",
+            "E_QM - E_nb": ", E_nb the non-bonded part of the ff14SB energy in vacuo without cutoff"}.get(header["target"], "")
     rows = [
         ("file", f"`{path_name}`, SHA-256 `{digest}`"),
         ("network", f"ViSNet, l_max {arch['l_max']}, {arch['num_layers']} layers, {arch['hidden_channels']} channels, "
