@@ -15,13 +15,15 @@ from .potential import FragmentPotential
 from .region import proteinAtoms
 from .regionsystem import createRegionSystem
 from .reporter import UncertaintyError, UncertaintyReporter, UncertaintyWarning
+from .safety import SafetyError, SafetyReporter, SafetyWarning
 from .timesteps import multipleTimeStepIntegrator
 from .trainer import FrameBatch, Trainer
 
 __all__ = [
     "CalculationFailedError", "Calibration", "Evaluation", "Evaluator", "ForceFieldMismatchError", "Fragment",
     "FragmentPotential", "FrameBatch", "InternalError", "InvalidArgumentError", "MissingLibraryError", "Model",
-    "ModelFileError", "PluginBridgeError", "TopologyError", "Trainer", "Uncertainty", "UncertaintyError", "UncertaintyReporter",
-    "UncertaintyWarning", "UnsupportedError", "createRegionSystem", "energy", "hasFeature", "instructionSet",
-    "loadOpenMMPlugin", "models", "multipleTimeStepIntegrator", "proteinAtoms", "version",
+    "ModelFileError", "PluginBridgeError", "SafetyError", "SafetyReporter", "SafetyWarning", "TopologyError", "Trainer",
+    "Uncertainty", "UncertaintyError", "UncertaintyReporter", "UncertaintyWarning", "UnsupportedError",
+    "createRegionSystem", "energy", "hasFeature", "instructionSet", "loadOpenMMPlugin", "models",
+    "multipleTimeStepIntegrator", "proteinAtoms", "version",
 ]

@@ -91,7 +91,7 @@ class UncertaintyReporter:
         if self._maxError is not None and self.model.calibration is None:
             raise UnsupportedError(f"the ensemble '{self.model.name}' has no calibration, so it has no expected errors: "
                                    "give maxSpread in place of maxError")
-        self._names = [_describe(atom) for atom in topology.atoms()]
+        self._names = [describeAtom(atom) for atom in topology.atoms()]
         self._owns = not hasattr(file, "write")
         self._out = open(file, "w") if self._owns else file
         self._out.write(",".join(f'"{column}"' for column in _COLUMNS) + "\n")
@@ -178,6 +178,7 @@ def _both(force: float) -> str:
     return f"{force:.0f} kJ/mol/nm ({force / KCAL_PER_ANGSTROM:.1f} kcal/mol/A)"
 
 
-def _describe(atom) -> str:
+def describeAtom(atom) -> str:
+    """Name of a Topology's atom for messages."""
     residue = atom.residue
     return f"{atom.name} of {residue.name} {residue.id}{residue.insertionCode.strip()} (chain {residue.chain.id})"

@@ -1,0 +1,150 @@
+"""SafetyReporter: ends or warns of runs that are no longer a molecule, and keeps the last sound state."""
+import csv
+import io
+
+import numpy as np
+import pytest
+
+openmm = pytest.importorskip("openmm")
+from openmm import app, unit  # noqa: E402
+
+KELVIN = 300.0
+
+
+@pytest.fixture(scope="module")
+def system(alanine):
+    return app.ForceField("amber14/protein.ff14SB.xml").createSystem(alanine.topology, constraints=app.HBonds)
+
+
+@pytest.fixture
+def simulation(system, alanine):
+    integrator = openmm.LangevinMiddleIntegrator(KELVIN, 1.0, 0.001)
+    integrator.setRandomNumberSeed(7)
+    simulation = app.Simulation(alanine.topology, system, integrator, openmm.Platform.getPlatformByName("Reference"))
+    simulation.context.setPositions(alanine.positions)
+    simulation.minimizeEnergy(maxIterations=50)
+    simulation.context.setVelocitiesToTemperature(KELVIN, 3)
+    return simulation
+
+
+def positions_of(simulation):
+    return np.array(simulation.context.getState(getPositions=True).getPositions(asNumpy=True)._value)
+
+
+def index(topology, residue, name):
+    return next(a.index for a in topology.atoms() if a.residue.name == residue and a.name == name)
+
+
+def look(plugin, simulation, change=None, **options):
+    """Two reports, the second at changed positions; the reporter."""
+    reporter = plugin.SafetyReporter(None, 1, simulation.topology, simulation.system, **options)
+    for k in range(2):
+        if k == 1 and change is not None:
+            simulation.context.setPositions(change(positions_of(simulation)))
+        state = simulation.context.getState(getPositions=True, getVelocities=True)
+        reporter.report(simulation, state)
+    return reporter
+
+
+def test_a_sound_run_is_written(plugin, simulation, alanine):
+    out = io.StringIO()
+    simulation.reporters.append(plugin.SafetyReporter(out, 20, alanine.topology, simulation.system))
+    kelvin = []
+    for _ in range(3):
+        simulation.step(20)
+        kinetic = simulation.context.getState(getEnergy=True).getKineticEnergy()._value
+        degrees = 3 * alanine.topology.getNumAtoms() - simulation.system.getNumConstraints()
+        kelvin.append(2 * kinetic / (degrees * unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)))
+    rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+    assert [int(row["step"]) for row in rows] == [20, 40, 60]
+    assert [float(row["temperature (K)"]) for row in rows] == pytest.approx(kelvin, abs=0.1)
+    assert all(1.0 < float(row["longest bond ratio"]) < 1.2 and row["problems"] == "" and " of " in row["bond"] for row in rows)
+
+
+def test_a_pulled_bond_ends_the_run_and_the_last_sound_state_is_kept(plugin, system, alanine, tmp_path):
+    pulled = openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(system))
+    force = openmm.CustomBondForce("-f*r")
+    force.addGlobalParameter("f", 0.0)
+    pair = [index(alanine.topology, "ALA", name) for name in ("CA", "CB")]
+    force.addBond(*pair, [])
+    pulled.addForce(force)
+    simulation = app.Simulation(alanine.topology, pulled, openmm.LangevinMiddleIntegrator(KELVIN, 1.0, 0.001),
+                                openmm.Platform.getPlatformByName("Reference"))
+    simulation.context.setPositions(alanine.positions)
+    simulation.minimizeEnergy(maxIterations=50)
+    kept = tmp_path / "lastgood.xml"
+    simulation.reporters.append(plugin.SafetyReporter(None, 5, alanine.topology, pulled, lastGoodFile=kept,
+                                                      maxTemperatureRatio=50))
+    simulation.step(20)
+    simulation.context.setParameter("f", 20000.0)
+    with pytest.raises(plugin.SafetyError, match=r"step \d+: the bond CA to CB of ALA \d+ \(chain \w+\) is .* times.*lastgood.xml"):
+        simulation.step(200)
+    simulation.context.setParameter("f", 0.0)
+    simulation.loadState(str(kept))
+    ends = positions_of(simulation)[pair]
+    assert 0.1 < np.linalg.norm(ends[0] - ends[1]) < 1.4 * 0.1526
+    assert simulation.context.getState().getTime()._value >= 0.0199  # not before the pull
+def test_a_moved_proton_is_told_apart(plugin, simulation, alanine):
+    hydrogen, oxygen = index(alanine.topology, "ALA", "H"), index(alanine.topology, "ALA", "O")
+
+    def transfer(x):
+        away = x[oxygen] - x[index(alanine.topology, "ALA", "C")]
+        x[hydrogen] = x[oxygen] + 0.1 * away / np.linalg.norm(away)
+        return x
+
+    with pytest.raises(plugin.SafetyError, match=r"H of ALA \d+ \(chain \w+\) has moved from N to O of ALA"):
+        look(plugin, simulation, transfer)
+
+
+def test_a_mirror_image_is_noticed(plugin, simulation):
+    with pytest.raises(plugin.SafetyError, match=r"CA of ALA \d+ \(chain \w+\) has inverted its chirality"):
+        look(plugin, simulation, lambda x: x * [1, 1, -1])
+
+
+def test_heat_is_noticed(plugin, simulation):
+    simulation.context.setVelocitiesToTemperature(3 * KELVIN, 5)
+    with pytest.raises(plugin.SafetyError, match=r"temperature of the 22 atoms watched is \d+ K, that of the thermostat 300 K"):
+        look(plugin, simulation)
+    look(plugin, simulation, temperature=3 * KELVIN)
+
+
+def test_nan_is_noticed(plugin, simulation):
+    with pytest.raises(plugin.SafetyError, match="position of CH3 of ACE .* is not a finite number"):
+        look(plugin, simulation, lambda x: np.where(np.arange(len(x))[:, None] == 0, np.nan, x))
+
+
+def test_bonds_without_a_length_are_measured_against_the_first_report(plugin, alanine, simulation):
+    bare = openmm.System()
+    for k in range(simulation.system.getNumParticles()):
+        bare.addParticle(simulation.system.getParticleMass(k))
+    run = app.Simulation(alanine.topology, bare, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    run.context.setPositions(positions_of(simulation))
+    out = io.StringIO()
+    reporter = plugin.SafetyReporter(out, 1, alanine.topology, bare, temperature=KELVIN)
+    for scale in (1.0, 1.25):
+        run.context.setPositions(scale * positions_of(simulation))
+        reporter.report(run, run.context.getState(getPositions=True, getVelocities=True))
+    assert [float(row["longest bond ratio"]) for row in csv.DictReader(io.StringIO(out.getvalue()))] == [1.0, 1.25]
+
+
+def test_warnings_and_functions(plugin, simulation):
+    with pytest.warns(plugin.SafetyWarning, match="inverted"):
+        reporter = look(plugin, simulation, lambda x: x * [1, 1, -1], action="warn")
+    assert reporter.lastGood is not None
+    seen = []
+    look(plugin, simulation, lambda x: x * [1, 1, -1], action=lambda run, state, message: seen.append(message))
+    assert len(seen) == 1 and "inverted" in seen[0]
+
+
+@pytest.mark.parametrize("wrong, names", [
+    ({"reportInterval": 0}, "reportInterval"), ({"maxBondRatio": 0.9}, "maxBondRatio"), ({"action": "halt"}, "halt"),
+    ({"maxTemperatureRatio": 1.0}, "maxTemperatureRatio"), ({"temperature": -3}, "temperature"), ({"atoms": [99]}, "atoms")])
+def test_wrong_arguments_are_named(plugin, system, alanine, wrong, names):
+    arguments = {"file": None, "reportInterval": 1, "topology": alanine.topology, "system": system} | wrong
+    with pytest.raises(plugin.InvalidArgumentError, match=names):
+        plugin.SafetyReporter(**arguments)
+
+
+def test_another_systems_topology_is_refused(plugin, alanine):
+    with pytest.raises(plugin.InvalidArgumentError, match="particles"):
+        plugin.SafetyReporter(None, 1, alanine.topology, openmm.System())
