@@ -136,7 +136,7 @@ public class PairEnergyTests
         FragmentedSystem system = EngineTestSystems.System(new EngineToyPotential { FailingCharge = 2 }, topology, FragmentScheme.Window3Pairs, new PairRadii(5, 6));
         using Workspace workspace = system.CreateWorkspace(new());
         var e = Assert.Throws<PluginBridgeException>(() => workspace.Evaluate(positions, [], EnergyQuantity.Correction, [], []));
-        Assert.That(e!.Message, Does.StartWith("Fragment D A:2 + D B:2 (").And.Contain("LYS 2 (chain B)").And.Contain("does not converge"));
+        Assert.That(e!.Message, Does.StartWith("Fragment D A:2 + D B:2 (").And.Contain("ACE 1 (chain A) … ALA 3 (chain B)").And.Contain("does not converge"));
     }
 
     [Test]
