@@ -19,12 +19,12 @@ internal static class Program
             ModelsCommand.Create(),
             VersionCommand.Create(),
         };
+        LibraryLocation.Set(); // before parsing: the library says which schemes there are
         try
         {
             ParseResult parsed = root.Parse(arguments);
             if (parsed.Errors.Count > 0)
                 return Fail(_usage, parsed.Errors[0].Message + " See pluginbridge --help.");
-            LibraryLocation.Set();
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (Exception exception)

@@ -63,6 +63,21 @@ def test_hosts_on_other_force_fields(plugin, trained, script, options):
     assert len(rows) >= 5 and all(30 < float(row[2]) < 900 for row in rows), result.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("script, says", [("qm_region.py", "30 atoms and 3 cap hydrogens"), ("ligand_gfn2.py", "Step")])
+def test_quantum_chemistry_of_a_part(plugin, gfn2, script, says):
+    result = call(script, "--steps", 10)
+    assert result.returncode == 0, result.stderr
+    assert says in result.stdout
+    rows = [line.split(",") for line in result.stdout.strip().splitlines() if line[0].isdigit()]
+    assert len(rows) == 10 and all(100 < float(row[2]) < 600 for row in rows), result.stdout
+
+
+def test_a_residue_that_is_not_there_is_one_line(pb):
+    result = call("qm_region.py", "--residue", 99)
+    assert result.returncode != 0 and "residues 1 to 10" in result.stderr and "Traceback" not in result.stderr
+
+
 def test_an_unknown_model_is_one_line(pb, tmp_path):
     result = call("chignolin_in_water.py", "--model", "no-such-model", "--out", tmp_path)
     assert result.returncode != 0

@@ -4,6 +4,10 @@ namespace PluginBridge.Core.Potentials.Xtb;
 /// (<see cref="GenericRotation"/>).</summary>
 internal sealed class Gfn2XtbEvaluator : IMoleculeEvaluator
 {
+    /// <summary>Atoms from which several OpenMP threads pay; below, they wait for each other (for seconds, where other programs
+    /// want the processors too: libgomp's threads spin).</summary>
+    private const int ThreadedFrom = 64;
+
     private readonly XtbLibrary _library;
     private readonly IReadOnlyList<Molecule> _molecules;
     private readonly int _threads;
@@ -24,13 +28,13 @@ internal sealed class Gfn2XtbEvaluator : IMoleculeEvaluator
     {
         _library = library;
         _molecules = molecules;
-        _threads = threads;
         _first = new int[molecules.Count + 1];
         for (int m = 0; m < molecules.Count; m++)
         {
             _first[m + 1] = _first[m] + 3 * molecules[m].AtomicNumbers.Count;
             _largest = Math.Max(_largest, molecules[m].AtomicNumbers.Count);
         }
+        _threads = _largest < ThreadedFrom ? 1 : threads;
         _calculations = new XtbMolecule?[molecules.Count];
         _rotated = new double[_first[^1]];
         _rotatedGradient = new double[_first[^1]];
