@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Callable, Iterable, Optional, Union
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from .core import Model
 from .errors import InvalidArgumentError, PluginBridgeError, UnsupportedError
 from .evaluator import Evaluator, toNanometers
+from .watching import WatchingReporter, describeAtom
 
 #: kJ/mol/nm in one kcal/mol/angstrom
 KCAL_PER_ANGSTROM = 41.84
@@ -27,7 +27,7 @@ class UncertaintyError(PluginBridgeError, RuntimeError):
     """Raised out of ``simulation.step`` by a reporter whose action is "stop"."""
 
 
-class UncertaintyReporter:
+class UncertaintyReporter(WatchingReporter):
     """An OpenMM reporter that writes how sure a network is of its forces, and warns or stops where it is not.
 
     The ensemble only watches: the simulation's force may be a single network at full speed, and every
@@ -70,17 +70,15 @@ class UncertaintyReporter:
         The model cannot be loaded or does not cover the topology.
     """
 
+    warning, error = UncertaintyWarning, UncertaintyError
+
     def __init__(self, file, reportInterval: int, topology, model: Union[str, os.PathLike, Model],
                  maxSpread=None, maxError=None, action: Union[str, Callable] = "warn", worst: int = 3,
                  scheme: str = "whole", precision: str = "single", threads: Optional[int] = None,
                  atoms: Optional[Iterable[int]] = None, system=None, totalCharge: Optional[int] = None):
-        if int(reportInterval) != reportInterval or reportInterval < 1:
-            raise InvalidArgumentError(f"reportInterval is {reportInterval}: give a positive number of steps")
         if int(worst) != worst or worst < 1:
             raise InvalidArgumentError(f"worst is {worst}: give a positive number of atoms")
-        if action not in ("warn", "stop") and not callable(action):
-            raise InvalidArgumentError(f"action {action!r} is unknown: use 'warn', 'stop' or a function")
-        self._interval, self._worst, self._action = int(reportInterval), int(worst), action
+        self._worst = int(worst)
         self._maxSpread, self._maxError = _threshold(maxSpread, "maxSpread"), _threshold(maxError, "maxError")
         threads = threads or len(os.sched_getaffinity(0))
         self._evaluator = Evaluator(topology, model, scheme, precision, threads, atoms, system, totalCharge)
@@ -92,16 +90,13 @@ class UncertaintyReporter:
             raise UnsupportedError(f"the ensemble '{self.model.name}' has no calibration, so it has no expected errors: "
                                    "give maxSpread in place of maxError")
         self._names = [describeAtom(atom) for atom in topology.atoms()]
-        self._owns = not hasattr(file, "write")
-        self._out = open(file, "w") if self._owns else file
-        self._out.write(",".join(f'"{column}"' for column in _COLUMNS) + "\n")
-        self._out.flush()
+        super().__init__(file, reportInterval, action, _COLUMNS)
         #: The last report's :class:`pluginbridge.Uncertainty`, per atom of the topology; None before the first.
         self.uncertainty = None
 
     def describeNextReport(self, simulation):
         """What OpenMM asks a reporter: steps to the next report; of the state, positions only."""
-        return self._interval - simulation.currentStep % self._interval, True, False, False, False, False
+        return self._nextReport(simulation), True, False, False, False, False
 
     def report(self, simulation, state):
         """Writes a line; over a threshold acts as asked."""
@@ -112,25 +107,9 @@ class UncertaintyReporter:
         used = found.forceSpreads > 0
         order = np.argsort(found.forceSpreads)[::-1][:self._worst]
         message = self._excess(found, order)
-        self._write(simulation, state, found, used, order, message is not None)
-        if message is None:
-            return
-        message = f"step {simulation.currentStep}: {message}"
-        if self._action == "warn":
-            warnings.warn(message, UncertaintyWarning, stacklevel=2)
-        elif self._action == "stop":
-            raise UncertaintyError(message)
-        else:
-            self._action(simulation, state, message)
-
-    def close(self):
-        """Closes the file that the reporter opened."""
-        if self._owns:
-            self._out.close()
-
-    def __del__(self):
-        if getattr(self, "_owns", False) and hasattr(self, "_out"):
-            self._out.close()
+        self._line(simulation, state, found, used, order, message is not None)
+        if message is not None:
+            self._act(simulation, state, message)
 
     def _excess(self, found, order) -> Optional[str]:
         """What exceeds a threshold, or None."""
@@ -142,7 +121,7 @@ class UncertaintyReporter:
                         f"than {_both(limit)}, at {atoms}")
         return None
 
-    def _write(self, simulation, state, found, used, order, over):
+    def _line(self, simulation, state, found, used, order, over):
         from openmm import unit
 
         errors = None if found.forceErrors is None else found.forceErrors / KCAL_PER_ANGSTROM
@@ -151,10 +130,7 @@ class UncertaintyReporter:
                    *(("", "") if errors is None else (mean(errors), errors.max())))
         atoms = "; ".join(f"{self._names[k]} {found.forceSpreads[k]:.1f}" for k in order)
         time = state.getTime().value_in_unit(unit.picosecond)
-        cells = [str(simulation.currentStep), f"{time:.6g}", *(n if n == "" else f"{n:.6g}" for n in numbers),
-                 str(int(over)), f'"{atoms}"']
-        self._out.write(",".join(cells) + "\n")
-        self._out.flush()
+        self._write([simulation.currentStep, f"{time:.6g}", *(n if n == "" else f"{n:.6g}" for n in numbers), int(over), atoms])
 
 
 def _threshold(value, name: str) -> Optional[float]:
@@ -176,9 +152,3 @@ def _threshold(value, name: str) -> Optional[float]:
 
 def _both(force: float) -> str:
     return f"{force:.0f} kJ/mol/nm ({force / KCAL_PER_ANGSTROM:.1f} kcal/mol/A)"
-
-
-def describeAtom(atom) -> str:
-    """Name of a Topology's atom for messages."""
-    residue = atom.residue
-    return f"{atom.name} of {residue.name} {residue.id}{residue.insertionCode.strip()} (chain {residue.chain.id})"

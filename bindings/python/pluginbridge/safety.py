@@ -1,9 +1,7 @@
 """Watches a simulation for what no sound molecule does: broken bonds, inverted centres, runaway temperature, NaN."""
 from __future__ import annotations
 
-import csv
 import os
-import warnings
 from typing import Callable, Iterable, Optional, Union
 
 import numpy as np
@@ -11,7 +9,7 @@ import numpy as np
 from .errors import InvalidArgumentError, PluginBridgeError
 from .evaluator import toNanometers
 from .region import proteinAtoms
-from .reporter import describeAtom
+from .watching import WatchingReporter, describeAtom
 
 #: A hydrogen this near (nm) to another heavy atom, once its own bond is broken, has moved to it.
 TRANSFERRED = 0.135
@@ -31,7 +29,7 @@ class SafetyError(PluginBridgeError, RuntimeError):
     """Raised out of ``simulation.step`` by a SafetyReporter whose action is "stop"."""
 
 
-class SafetyReporter:
+class SafetyReporter(WatchingReporter):
     """An OpenMM reporter that ends a run, or warns, before it turns to nonsense.
 
     Every `reportInterval` steps it looks at the atoms' bonds (against their lengths in the force field), chiral centres,
@@ -78,20 +76,18 @@ class SafetyReporter:
         The last state that passed.
     """
 
+    warning, error = SafetyWarning, SafetyError
+
     def __init__(self, file, reportInterval: int, topology, system, temperature=None, atoms: Optional[Iterable[int]] = None,
                  maxBondRatio: float = 1.4, maxTemperatureRatio: float = 1.5, action: Union[str, Callable] = "stop",
                  lastGoodFile: Union[str, os.PathLike, None] = None):
-        if int(reportInterval) != reportInterval or reportInterval < 1:
-            raise InvalidArgumentError(f"reportInterval is {reportInterval}: give a positive number of steps")
         for name, value in (("maxBondRatio", maxBondRatio), ("maxTemperatureRatio", maxTemperatureRatio)):
             if not value > 1:
                 raise InvalidArgumentError(f"{name} is {value}: give a number above 1")
-        if action not in ("warn", "stop") and not callable(action):
-            raise InvalidArgumentError(f"action {action!r} is unknown: use 'warn', 'stop' or a function")
         if system.getNumParticles() != topology.getNumAtoms():
             raise InvalidArgumentError(f"the system has {system.getNumParticles()} particles, the topology "
                                        f"{topology.getNumAtoms()} atoms: give those of the same simulation")
-        self._interval, self._action, self._lastGoodFile = int(reportInterval), action, lastGoodFile
+        self._lastGoodFile = lastGoodFile
         self._maxBondRatio, self._maxTemperatureRatio = float(maxBondRatio), float(maxTemperatureRatio)
         self._temperature = None if temperature is None else _kelvin(temperature)
         self._atoms = list(topology.atoms())
@@ -106,14 +102,12 @@ class SafetyReporter:
                           if inside.issuperset(system.getConstraintParameters(k)[:2]))
         self._degrees = max(1, 3 * np.count_nonzero(self._masses) - constraints)
         self._handed = None
-        self._owns = file is not None and not hasattr(file, "write")
-        self._out = open(file, "w") if self._owns else file
-        self._write(*_COLUMNS)
+        super().__init__(file, reportInterval, action, _COLUMNS)
         self.lastGood = None
 
     def describeNextReport(self, simulation):
         """What OpenMM asks a reporter: steps to the next report; of the state, positions and velocities."""
-        return self._interval - simulation.currentStep % self._interval, True, True, False, False, False
+        return self._nextReport(simulation), True, True, False, False, False
 
     def report(self, simulation, state):
         """Looks at the state and writes a line; if something is wrong acts as asked."""
@@ -125,19 +119,13 @@ class SafetyReporter:
         ratios = self._ratios(positions)
         problems = self._problems(simulation, positions, ratios, kelvin)
         worst = int(np.argmax(ratios)) if len(ratios) else None
-        self._write(simulation.currentStep, f"{state.getTime().value_in_unit(unit.picosecond):.6g}",
-                    *((f"{ratios[worst]:.3f}", self._bondName(worst)) if worst is not None else ("", "")), f"{kelvin:.1f}",
-                    "; ".join(problems))
-        if not problems:
-            self.lastGood = state
-            return
-        message = f"step {simulation.currentStep}: {'; '.join(problems)}. {_ADVICE.format(saved=self.writeLastGood())}"
-        if self._action == "warn":
-            warnings.warn(message, SafetyWarning, stacklevel=2)
-        elif self._action == "stop":
-            raise SafetyError(message)
+        self._write([simulation.currentStep, f"{state.getTime().value_in_unit(unit.picosecond):.6g}",
+                     *((f"{ratios[worst]:.3f}", self._bondName(worst)) if worst is not None else ("", "")), f"{kelvin:.1f}",
+                     "; ".join(problems)])
+        if problems:
+            self._act(simulation, state, f"{'; '.join(problems)}. {_ADVICE.format(saved=self.writeLastGood())}")
         else:
-            self._action(simulation, state, message)
+            self.lastGood = state
 
     def writeLastGood(self) -> str:
         """Writes :attr:`lastGood` to `lastGoodFile`; returns where that is, for messages ("" if there is neither)."""
@@ -148,15 +136,6 @@ class SafetyReporter:
         with open(self._lastGoodFile, "w") as file:
             file.write(XmlSerializer.serialize(self.lastGood))
         return f" ({os.fspath(self._lastGoodFile)}, {self.lastGood.getTime()})"
-
-    def close(self):
-        """Closes the file that the reporter opened."""
-        if self._owns:
-            self._out.close()
-
-    def __del__(self):
-        if getattr(self, "_owns", False) and hasattr(self, "_out"):
-            self._out.close()
 
     def _readBonds(self, topology, system):
         """Bonds of the watched atoms with their lengths (nm; NaN: not known), and chiral centres."""
@@ -237,11 +216,6 @@ class SafetyReporter:
 
     def _name(self, atom) -> str:
         return describeAtom(self._atoms[atom])
-
-    def _write(self, *cells):
-        if self._out is not None:
-            csv.writer(self._out, lineterminator="\n").writerow(cells)
-            self._out.flush()
 
 
 def _kelvin(value) -> float:
