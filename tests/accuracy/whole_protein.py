@@ -6,13 +6,16 @@
 For each PDB file of the folder: frames at 300 K, whole-protein GFN2-xTB as the reference, and against it ff14SB, every
 scheme with exact (GFN2-xTB) fragments and every scheme with the network, all through the command line program.
 Writes summary.json (kcal/mol/angstrom; kcal/mol per atom, each structure's mean error over its frames removed), table.md
-and a plot; frames and references are kept, so an interrupted run goes on where it stopped.
+and a plot. Frames, references and what each method gave for a frame are kept in the folder of the output, so an interrupted
+run goes on where it stopped; delete the folder where the program has changed what it computes.
 """
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
+import re
 import subprocess
 from collections import defaultdict
 from pathlib import Path
@@ -40,6 +43,17 @@ def evaluate(pdb: Path, model: str, scheme: str) -> tuple[float, np.ndarray]:
     return found["energy"] / KCAL, np.array(found["forces"]) / (10 * KCAL)
 
 
+def kept(pdb: Path, model: str, scheme: str) -> tuple[float, np.ndarray]:
+    """As evaluate; from the file beside the frame if there is one."""
+    name = f"{Path(model).stem}-{fileHash(model)[:8]}" if fileHash(model) else model
+    path = pdb.with_suffix(f".{name}.{re.sub(r'[^a-z0-9+-]+', '_', scheme)}.npz")
+    if not path.exists():
+        energy, forces = evaluate(pdb, model, scheme)
+        np.savez(path, energy=energy, forces=forces.astype(np.float32))
+    with np.load(path) as data:
+        return float(data["energy"]), data["forces"].astype(float)
+
+
 class Errors:
     """Errors of one method over the frames of a structure."""
 
@@ -49,7 +63,7 @@ class Errors:
     def add(self, frame: sampled.Frame, model: str, scheme: str) -> None:
         """One more frame."""
         try:
-            energy, forces = evaluate(frame.pdb, model, scheme)
+            energy, forces = kept(frame.pdb, model, scheme)
         except Failure as failure:
             self.failed.append(f"{frame.pdb.stem}: {failure}")
             return
@@ -84,6 +98,7 @@ def methods(network: str, schemes: list[str]) -> list[tuple[str, str, str]]:
             + [("network", scheme, network) for scheme in schemes])
 
 
+@functools.lru_cache(maxsize=None)
 def fileHash(model: str) -> str:
     """SHA-256 of a network's file, given by its path or its name; pbtrain.card checks it."""
     package = sampled.ROOT / "build" / "python" / "pluginbridge" / "share" / "pluginbridge" / "models"

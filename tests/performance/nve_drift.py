@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Does the total energy of capped alanine in vacuo stay where it is? Verlet, no thermostat, no constraints.
+"""Does the total energy of a molecule in vacuo (capped alanine) stay where it is? Verlet, no thermostat, no constraints.
 
     PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py                # 100 ps, three seeds
     PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py --ps 5 --seeds 1
+    ... nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs --ps 10 --kinds double control   # pairs come and go
 
 For each seed: the network in double and in single precision, and plain ff14SB as control, from the same start. Reported
 are the slope of a straight line through the total energy, with its standard error from blocks; the same without the
@@ -29,8 +30,9 @@ from openmm import app, unit
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
-CONTROL = "ff14SB (control)"
+CONTROL = "control"
 KINDS = ("double", "single", CONTROL)
+NEAR, UNITS_APART = 0.5, 3  # nm, the outer radius of pairs; residues that no window of three holds
 KT = 300 * unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
 
 
@@ -47,7 +49,25 @@ def thermalised(system, positions, seed, picoseconds=2.0):
     return state.getPositions(), state.getVelocities()
 
 
-def run(system, start, femtoseconds, picoseconds, every=5):
+class Contacts:
+    """How often two residues that are no neighbours come within the outer radius of pairs, or leave it."""
+
+    def __init__(self, topology):
+        residues = list(topology.residues())
+        heavy = [[a.index for a in r.atoms() if a.element.symbol != "H"] for r in residues]
+        self.pairs = [(heavy[i], heavy[j]) for j in range(len(residues)) for i in range(j)
+                      if residues[i].chain is not residues[j].chain or j - i >= UNITS_APART]
+        self.near, self.crossings = None, 0
+
+    def look(self, x):
+        """Positions [N, 3] in nm."""
+        near = [np.linalg.norm(x[a][:, None] - x[b], axis=2).min() < NEAR for a, b in self.pairs]
+        if self.near is not None:
+            self.crossings += sum(was != now for was, now in zip(self.near, near))
+        self.near = near
+
+
+def run(system, start, femtoseconds, picoseconds, every=5, watch=None):
     """Times (ps), total energies and Verlet's wander h^2/24 F.F/m (kJ/mol) along an NVE run."""
     context = openmm.Context(system, openmm.VerletIntegrator(femtoseconds / 1000),
                              openmm.Platform.getPlatformByName("Reference"))
@@ -57,7 +77,9 @@ def run(system, start, femtoseconds, picoseconds, every=5):
     times, energies, squares = [], [], []
     for _ in range(round(picoseconds / (femtoseconds / 1000) / every)):
         context.getIntegrator().step(every)
-        state = context.getState(getEnergy=True, getForces=True)
+        state = context.getState(getEnergy=True, getForces=True, getPositions=watch is not None)
+        if watch is not None:
+            watch.look(state.getPositions(asNumpy=True)._value)
         times.append(state.getTime()._value)
         energies.append((state.getPotentialEnergy() + state.getKineticEnergy())._value)
         squares.append(((state.getForces(asNumpy=True)._value**2).sum(1) / masses).sum())
@@ -103,7 +125,8 @@ def measure(task):
     name = CONTROL if kind == CONTROL else f"{options.model} {kind}"
     system, atoms = compared[name], pdb.topology.getNumAtoms()
     begin = time.time()
-    summary = summarize(*run(system, start, options.dt, options.ps), atoms)
+    contacts = Contacts(pdb.topology)
+    summary = summarize(*run(system, start, options.dt, options.ps, watch=contacts), atoms) | {"crossings": contacts.crossings}
     milliseconds = (time.time() - begin) / (options.ps * 1000 / options.dt) * 1000
     # the fluctuation at both steps over the same stretch of time
     stretch = min(options.ps, 5.0)
@@ -116,6 +139,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="visnet-gfn2")
     parser.add_argument("--scheme", default="whole")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="precisions of the network, and the control")
     parser.add_argument("--ps", type=float, default=100)
     parser.add_argument("--dt", type=float, default=0.5, help="fs")
     parser.add_argument("--seeds", type=int, default=3)
@@ -128,14 +152,14 @@ def main():
     results = []
     print(f"{options.ps:g} ps NVE at {options.dt:g} fs, {atoms} atoms, scheme {options.scheme}")
     print(f"{'':26}{'seed':>5} {'drift, kJ/mol/ps/atom':>26} {'without the wander':>24} {'fluctuation, kJ/mol':>20} "
-          f"{'at dt/2':>8} {'ratio':>6} {'ms/step':>8}")
-    tasks = [(options, kind, seed) for kind in KINDS for seed in range(1, options.seeds + 1)]
+          f"{'at dt/2':>8} {'ratio':>6} {'crossings':>9} {'ms/step':>8}")
+    tasks = [(options, kind, seed) for kind in options.kinds for seed in range(1, options.seeds + 1)]
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         for r in tqdm(pool.imap_unordered(measure, tasks), total=len(tasks), desc="runs", leave=False):
             results.append(r)
             tqdm.write(f"{r['system']:26}{r['seed']:5d} {r['drift']:14.2e} +- {r['driftError']:8.1e} "
                        f"{r['trueDrift']:12.1e} +- {r['trueDriftError']:8.1e} {r['fluctuation']:20.4f} {r['fluctuationHalfStep']:8.4f} "
-                       f"{r['ratio']:6.2f} {r['msPerStep']:8.2f}")
+                       f"{r['ratio']:6.2f} {r['crossings']:9d} {r['msPerStep']:8.2f}")
             sys.stdout.flush()
     for name in sorted({r["system"] for r in results}):
         found = [r for r in results if r["system"] == name]

@@ -8,7 +8,7 @@ import nve_drift  # noqa: E402
 
 @pytest.fixture(scope="module")
 def start(plugin, alanine):
-    control = nve_drift.systems(plugin, alanine.topology, "ff14sb", "whole")["ff14SB (control)"]
+    control = nve_drift.systems(plugin, alanine.topology, "ff14sb", "whole")[nve_drift.CONTROL]
     return nve_drift.thermalised(control, alanine.positions, 1)
 
 
@@ -28,7 +28,7 @@ def test_no_drift(plugin, trained, alanine, start, precision):
     """5 ps at 0.5 fs, without Verlet's wander, which is larger than this in so short a run (nve_drift.py)."""
     compared = nve_drift.systems(plugin, alanine.topology, trained, "whole")
     ours = nve_drift.summarize(*nve_drift.run(compared[f"{trained} {precision}"], start, 0.5, 5.0), 22)
-    control = nve_drift.summarize(*nve_drift.run(compared["ff14SB (control)"], start, 0.5, 5.0), 22)
+    control = nve_drift.summarize(*nve_drift.run(compared[nve_drift.CONTROL], start, 0.5, 5.0), 22)
     assert abs(ours["trueDrift"]) < 5e-5  # kJ/mol/ps an atom; 0.02 kT/ns
     assert ours["fluctuation"] < 3 * control["fluctuation"]
 
@@ -36,7 +36,7 @@ def test_no_drift(plugin, trained, alanine, start, precision):
 @pytest.mark.slow
 def test_a_chain_with_many_fragments(plugin, trained, pentapeptide):
     """Caps move with the chain: the sum over capped fragments conserves energy too."""
-    control = nve_drift.systems(plugin, pentapeptide.topology, "ff14sb", "whole")["ff14SB (control)"]
+    control = nve_drift.systems(plugin, pentapeptide.topology, "ff14sb", "whole")[nve_drift.CONTROL]
     begin = nve_drift.thermalised(control, pentapeptide.positions, 1, 1.0)
     system = nve_drift.systems(plugin, pentapeptide.topology, trained, "dipeptide")[f"{trained} double"]
     coarse, fine = (nve_drift.run(system, begin, dt, 0.3, every)[1].std() for dt, every in ((0.5, 2), (0.25, 4)))
