@@ -73,7 +73,7 @@ def test_packed_copies_touch_and_do_not_overlap(pb):
 def test_fragments_in_pytorch_are_the_core_s(pb, trained, pentapeptide):
     """What is timed against each other is the same sum: energies and forces, caps' chain rule among them."""
     pytest.importorskip("torch")
-    from benchmarks import forcecall, networks
+    from benchmarks import forcecall, networks, structures
     from benchmarks.fragments import Fragments, torchEnergy
     from benchmarks.settings import modelFile
     import torch
@@ -85,15 +85,15 @@ def test_fragments_in_pytorch_are_the_core_s(pb, trained, pentapeptide):
     assert sum(c * n for c, n in zip(fragments.coefficients, fragments.sizes)) >= len(numbers)
     twin = torchEnergy(fragments, networks.twin().load_model(modelFile())[0])
     energy, forces = forcecall.energyForces(twin, torch.tensor(positions * 10, dtype=torch.float32))
-    ours = core.evaluate(positions)
-    forcecall.check(ours, energy, forces, trained)
+    ours = structures.networkPart(core, structures.Structure("", pentapeptide.topology, positions))
+    forcecall.check(*ours, energy, forces, trained)
     with pytest.raises(RuntimeError, match="do not agree"):
-        forcecall.check(ours, energy, 1.01 * forces, trained)
+        forcecall.check(*ours, energy, 1.01 * forces, trained)
 
 
 def test_counted_operations_are_those_of_the_network(pb, trained, alanine, tmp_path):
     """Run with registers that count, the network gives the same energy, and at least the multiply-adds of its products."""
-    from benchmarks import kernels
+    from benchmarks import kernels, structures
     from benchmarks.fragments import Fragments
     from benchmarks.settings import modelFile
 
@@ -102,7 +102,8 @@ def test_counted_operations_are_those_of_the_network(pb, trained, alanine, tmp_p
     core = pb.Evaluator(alanine.topology, trained)
     Fragments(core, numbers).write(tmp_path / "call.json", positions)
     count = kernels.call(kernels.build(), "count", modelFile(), tmp_path / "call.json")
-    assert count["energies"][0] == pytest.approx(core.evaluate(positions).energy, abs=0.05)
+    assert count["energies"][0] == pytest.approx(
+        structures.networkPart(core, structures.Structure("", alanine.topology, positions))[0], abs=0.05)
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     edges, h = int((distances < core.model.cutoff).sum()), 64
     # dk, dv of three layers (f of two), s1 and s2, forward and reverse; the first layer's are pair by pair, so half

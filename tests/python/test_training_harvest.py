@@ -21,6 +21,8 @@ from pbtrain.holdout import occurs_in  # noqa: E402
 from pbtrain.langevin import BOLTZMANN, KCAL_PER_U, MASS, STEP, langevin  # noqa: E402
 from pbtrain.modelfile import load_model, save_model  # noqa: E402
 
+BASE = {"E_QM - E_MM": "f_mm", "E_QM - E_nb": "f_nb"}
+
 
 def test_the_worst_frames_are_chosen_with_gaps_between_them():
     spreads = [1, 9, 8, 1, 1, 1, 7, 1, 2, 6.5]
@@ -65,7 +67,7 @@ def test_a_round_at_dry_run_size(tmp_path):
         for parameter in model.parameters():
             parameter.mul_(1.02)
     other_network = tmp_path / "other.safetensors"
-    save_model(other_network, model, "other", {})
+    save_model(other_network, model, "other", {}, header["target"])
     write_ensemble(tmp_path / "two.json", [shipped, other_network])
     command = [sys.executable, "-m", "pbtrain.harvest", tmp_path / "two.json", tmp_path / "out", "--seed", "5", "--specs", "1",
                "--kinds", "residue", "--spread", "0.5", "--workers", "1"]
@@ -94,7 +96,7 @@ def test_a_round_at_dry_run_size(tmp_path):
         pair = [m.energy_forces(m.types_of(numbers), torch.from_numpy(x[None]).float(), charge)[1][0].numpy()
                 for m, _ in map(load_model, (shipped, other_network))]
         mean, apart = np.mean(pair, 0), np.linalg.norm(pair[0] - pair[1], axis=1) / 2 ** 0.5
-        assert group["error"][0] == pytest.approx(np.abs(mean + group["f_mm"][0] - forces).mean(), rel=1e-3)
+        assert group["error"][0] == pytest.approx(np.abs(mean + group[BASE[header["target"]]][0] - forces).mean(), rel=1e-3)
         assert group["spread"][0] == pytest.approx(apart.max(), rel=1e-3)
     data = DataSet([tmp_path / "out"], "train")
     assert data.add_new() > 0 and data.method == "GFN2-xTB"

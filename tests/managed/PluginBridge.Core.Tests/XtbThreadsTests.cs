@@ -75,4 +75,36 @@ public sealed unsafe class XtbThreadsTests
             return bytes;
         }
     }
+
+    [Test]
+    public void Waiting_threads_sleep_unless_the_user_has_chosen()
+    {
+        const string policy = "OMP_WAIT_POLICY";
+        var get = (delegate* unmanaged[Cdecl]<byte*, byte*>)NativeLibrary.GetExport(NativeLibrary.Load("libc.so.6"), "getenv");
+        string? before = Native();
+        if (before is null && Environment.GetEnvironmentVariable("GOMP_SPINCOUNT") is null)
+        {
+            using (OpenMPWaiting.Passive())
+                Assert.That(Native(), Is.EqualTo("passive"));
+            Assert.That(Native(), Is.Null);
+        }
+
+        string? managed = Environment.GetEnvironmentVariable(policy);
+        Environment.SetEnvironmentVariable(policy, "active");
+        try
+        {
+            using (OpenMPWaiting.Passive())
+                Assert.That(Native(), Is.EqualTo(before), "what native code sees is left alone");
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(policy, managed);
+        }
+
+        string? Native()
+        {
+            fixed (byte* name = "OMP_WAIT_POLICY\0"u8)
+                return Marshal.PtrToStringUTF8((nint)get(name));
+        }
+    }
 }

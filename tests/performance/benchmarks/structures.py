@@ -39,6 +39,26 @@ class Structure:
         return [atom.element.atomic_number for atom in self.topology.atoms()]
 
 
+def networkPart(core, structure: Structure):
+    """What the network itself gives in an Evaluator's correction: energy (kJ/mol) and forces (kJ/mol/nm).
+
+    For the target E_QM - E_nb the core takes ff14SB's bonded energy away from it; here it comes back, from OpenMM.
+    """
+    found = core.evaluate(structure.positions)
+    if core.model.target != "E_QM - E_nb":
+        return found.energy, found.forces
+    import openmm
+    from openmm import app
+
+    system = app.ForceField("amber14/protein.ff14SB.xml").createSystem(structure.topology)
+    for k in reversed([k for k, f in enumerate(system.getForces()) if isinstance(f, openmm.NonbondedForce)]):
+        system.removeForce(k)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    context.setPositions(structure.positions)
+    bonded = context.getState(getEnergy=True, getForces=True)
+    return found.energy + bonded.getPotentialEnergy()._value, found.forces + bonded.getForces(asNumpy=True)._value
+
+
 def read(path: Path, name: str, built: bool = False) -> Structure:
     """A PDB file."""
     from openmm import app

@@ -47,9 +47,10 @@ internal sealed class XtbLibrary
     /// function.</exception>
     public static XtbLibrary Load(IReadOnlyList<string> fileNames)
     {
-        foreach (string name in fileNames)
-            if (NativeLibrary.TryLoad(name, out nint handle))
-                return Open(name, handle);
+        using (OpenMPWaiting.Passive())
+            foreach (string name in fileNames)
+                if (NativeLibrary.TryLoad(name, out nint handle))
+                    return Open(name, handle);
         throw new PluginBridgeException(ErrorCode.MissingLibrary,
             $"GFN2-xTB needs libxtb, which is not found (tried {string.Join(", ", fileNames)}). On Debian or Ubuntu " +
             "install the package libxtb6 (apt-get install libxtb6); elsewhere install xtb and put the folder of its " +
