@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Builds the peptides of `structures/`: folds that chignolin and Trp-cage do not show, from their sequences.
 
-    /usr/bin/python3 tests/accuracy/build_peptides.py        # two minutes
+    PYTHONPATH=build/python /usr/bin/python3 tests/accuracy/build_peptides.py        # two minutes
 
-helix.pdb is (AAQAA)3 as an alpha helix, hairpin.pdb SWTWENGKWTWK (tryptophan zipper 2, Cochran, Skelton, Starovasnik,
+helix.pdb is (AAQAA)3 with ACE and NME as an alpha helix (with charged ends GFN2-xTB moves charge from one to the other in
+vacuo, along the helix's dipole: errors of 5 to 8 kcal/mol/angstrom there, of 1.9 on average), hairpin.pdb SWTWENGKWTWK (tryptophan zipper 2, Cochran, Skelton, Starovasnik,
 PNAS 98, 5578 (2001)) as a hairpin of two beta strands around a type I' turn. Backbones from ideal geometry, annealed in
 implicit solvent under restraints to their hydrogen bonds (the steps of examples/fold_gydpetgtwg.py), then 4 ps free at 300 K.
 """
@@ -16,6 +17,7 @@ from openmm import app, unit
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "examples"))
 import fold_gydpetgtwg as fold  # noqa: E402
+from pluginbridge.prepare import prepare  # noqa: E402
 
 HELIX = "ALA ALA GLN ALA ALA".split() * 3
 HAIRPIN = "SER TRP THR TRP GLU ASN GLY LYS TRP THR TRP LYS".split()
@@ -51,8 +53,11 @@ def build(sequence, dihedrals, bonds, seed):
 def main():
     for name, (sequence, dihedrals, bonds) in PEPTIDES.items():
         topology, x, lengths = build(sequence, dihedrals, bonds, seed=5)
-        with open(HERE / "structures" / f"{name}.pdb", "w") as file:
+        path = HERE / "structures" / f"{name}.pdb"
+        with open(path, "w") as file:
             app.PDBFile.writeFile(topology, x * unit.nanometer, file, keepIds=True)
+        if name == "helix":
+            prepare(path, path, termini="capped")
         print(f"{name}.pdb: {topology.getNumAtoms()} atoms, hydrogen bonds of", np.round(lengths, 2), "nm")
 
 
