@@ -152,7 +152,7 @@ def main() -> None:
     for row in bad:
         print(f"{row['seed']}, {' + '.join(row['sequence'])}: {'; '.join(faults(row))}")
     print(f"{len(rows)} sequences of {min(r['atoms'] for r in rows)} to {max(r['atoms'] for r in rows)} atoms, {len(bad)} failed; "
-          f"forces off the gradient by at most {max(r['gradient']['error'] for r in rows if 'gradient' in r):.1e}")
+          f"forces off the gradient by at most {max((r['gradient']['error'] for r in rows if 'gradient' in r), default=0):.1e}")
     sys.exit(bool(bad))
 
 
