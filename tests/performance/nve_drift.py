@@ -64,7 +64,7 @@ class Contacts:
         """Positions [N, 3] in nm."""
         near = [np.linalg.norm(x[a][:, None] - x[b], axis=2).min() < NEAR for a, b in self.pairs]
         if self.near is not None:
-            self.crossings += sum(was != now for was, now in zip(self.near, near))
+            self.crossings += sum(bool(was != now) for was, now in zip(self.near, near))
         self.near = near
 
 

@@ -42,6 +42,14 @@ def test_faults_are_found():
     assert random_proteins.faults(sound | {"failure": "step 20: ..."}) == ["step 20: ..."]
 
 
+def test_a_shorter_run_is_not_taken_for_a_longer_one():
+    row = {"seed": 1, "model": "visnet-gfn2", "ps": 0.01, "steps": 10}
+    assert random_proteins.is_of(row, "visnet-gfn2", 0.01)
+    assert not random_proteins.is_of(row, "visnet-gfn2", 1.0) and not random_proteins.is_of(row, "other", 0.01)
+    assert random_proteins.is_of({"seed": 1, "steps": 1000}, "visnet-gfn2", 1.0)
+    assert not random_proteins.is_of({"seed": 1, "steps": 50}, "visnet-gfn2", 1.0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(50))
 def test_fragments_and_gradient(pb, network, seed):
