@@ -5,7 +5,7 @@ BUILD  := build
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: all deps build demo test test-fast bench mts accuracy nve format clean
+.PHONY: all deps build demo test test-fast bench mts accuracy random nve nve-pairs format clean
 
 all: build
 
@@ -47,6 +47,17 @@ accuracy: build
 # Energy conservation: 100 ps NVE of a capped alanine against a plain ff14SB control, three seeds (a quarter of an hour).
 nve: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py
+
+# The same while pairs of residues come and go: GYDPETGTWG, window3+pairs, 10 ps (0.7 s of one core a step: the better
+# part of a day).
+nve-pairs: build
+	@mkdir -p $(BUILD)/bench
+	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs \
+	    --ps 10 --stretch 0.2 --kinds double control --json $(BUILD)/bench/nve-pairs.json
+
+# Fragments, gradient and dynamics of 50 random proteins; goes on where it was ended (most of an hour).
+random: build
+	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/accuracy/random_proteins.py $(BUILD)/accuracy/random.jsonl
 
 format:
 	dotnet format PluginBridge.sln --exclude bindings/csharp/PluginBridge/Interop

@@ -7,7 +7,7 @@ Sequences of 12 to 30 residues in every protonation form, capped or charged at t
 the chain and one in five with one between two chains. For each: the invariants of all fragment schemes; minus the
 directional derivative of the energy against the forces, double precision, one scheme each in turn; and Langevin dynamics of
 the network in ff14SB + OBC2 at 300 K, 1 fs, no constraints, watched by SafetyReporter. One line of JSON each; what is in the
-file is not run again. Exit status 1 if any has failed. About a minute each.
+file for the same model and length is not run again. Exit status 1 if any has failed. About a minute each.
 """
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def examine(seed: int, model: str, picoseconds: float) -> dict:
     import pluginbridge
     chains = sequence(seed)
     molecule = build_topology(chains)
-    result = {"seed": seed, "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
+    result = {"seed": seed, "model": model, "ps": picoseconds, "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
     evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, model, scheme, precision="double", threads=1)
                   for scheme in SCHEMES}
     result["invariants"] = {scheme: invariants(e, len(molecule.numbers)) for scheme, e in evaluators.items()}
@@ -132,6 +132,11 @@ def faults(row: dict) -> list[str]:
     return found + ([row["failure"]] if row["failure"] else [])
 
 
+def is_of(row: dict, model: str, picoseconds: float) -> bool:
+    """Was this line's run of that model and length? Older lines tell their length by the steps done."""
+    return (row.get("model", "visnet-gfn2"), row.get("ps", row.get("steps", 0) / 1000)) == (model, picoseconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("out", type=Path, help="JSON lines")
@@ -142,6 +147,7 @@ def main() -> None:
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    rows = [row for row in rows if is_of(row, options.model, options.ps)]
     seeds = range(options.first, options.first + options.count)
     with open(options.out, "a") as file:
         for seed in tqdm([s for s in seeds if s not in {row["seed"] for row in rows}], unit="sequence"):
@@ -152,7 +158,7 @@ def main() -> None:
     for row in bad:
         print(f"{row['seed']}, {' + '.join(row['sequence'])}: {'; '.join(faults(row))}")
     print(f"{len(rows)} sequences of {min(r['atoms'] for r in rows)} to {max(r['atoms'] for r in rows)} atoms, {len(bad)} failed; "
-          f"forces off the gradient by at most {max(r['gradient']['error'] for r in rows if 'gradient' in r):.1e}")
+          f"forces off the gradient by at most {max((r['gradient']['error'] for r in rows if 'gradient' in r), default=0):.1e}")
     sys.exit(bool(bad))
 
 

@@ -32,6 +32,7 @@ from tqdm import tqdm
 HERE = Path(__file__).resolve().parent
 CONTROL = "control"
 KINDS = ("double", "single", CONTROL)
+BLOCKS = 50  # of energies, for the fit without Verlet's wander
 NEAR, UNITS_APART = 0.5, 3  # nm, the outer radius of pairs; residues that no window of three holds
 KT = 300 * unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
 
@@ -63,7 +64,7 @@ class Contacts:
         """Positions [N, 3] in nm."""
         near = [np.linalg.norm(x[a][:, None] - x[b], axis=2).min() < NEAR for a, b in self.pairs]
         if self.near is not None:
-            self.crossings += sum(was != now for was, now in zip(self.near, near))
+            self.crossings += sum(bool(was != now) for was, now in zip(self.near, near))
         self.near = near
 
 
@@ -99,7 +100,7 @@ def summarize(times, energies, wander, atoms):
     """Drift (kJ/mol/ps an atom; kT/ns an atom), also without Verlet's wander; standard errors; fluctuation (kJ/mol)."""
     slope, offset = np.polyfit(times, energies, 1)
     _, (error,) = fit(10, energies, times)
-    (true, wander_coefficient), (true_error, _) = fit(50, energies, times, wander)
+    (true, wander_coefficient), (true_error, _) = fit(BLOCKS, energies, times, wander)
     return dict(drift=slope / atoms, driftError=error / atoms, drift_kT_per_ns=slope / atoms * 1000 / KT,
                 trueDrift=true / atoms, trueDriftError=true_error / atoms, wanderCoefficient=-wander_coefficient,
                 fluctuation=float((energies - slope * times - offset).std()))
@@ -126,12 +127,12 @@ def measure(task):
     system, atoms = compared[name], pdb.topology.getNumAtoms()
     begin = time.time()
     contacts = Contacts(pdb.topology)
-    summary = summarize(*run(system, start, options.dt, options.ps, watch=contacts), atoms) | {"crossings": contacts.crossings}
+    summary = summarize(*run(system, start, options.dt, options.ps, options.every, contacts), atoms) | {"crossings": contacts.crossings}
     milliseconds = (time.time() - begin) / (options.ps * 1000 / options.dt) * 1000
     # the fluctuation at both steps over the same stretch of time
-    stretch = min(options.ps, 5.0)
+    stretch = min(options.ps, options.stretch)
     coarse, fine = (summarize(*run(system, start, dt, stretch, every), atoms)["fluctuation"]
-                    for dt, every in ((options.dt, 5), (options.dt / 2, 10)))
+                    for dt, every in ((options.dt, options.every), (options.dt / 2, 2 * options.every))) if stretch > 0 else (np.nan, np.nan)
     return summary | dict(system=name, seed=seed, ratio=coarse / fine, fluctuationHalfStep=fine, msPerStep=milliseconds)
 
 
@@ -142,11 +143,15 @@ def main():
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="precisions of the network, and the control")
     parser.add_argument("--ps", type=float, default=100)
     parser.add_argument("--dt", type=float, default=0.5, help="fs")
+    parser.add_argument("--stretch", type=float, default=5.0, help="ps run again at both steps for their ratio; 0: leave it out")
+    parser.add_argument("--every", type=int, default=5, help="steps between energies; at least 50 of them")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs side by side")
     parser.add_argument("--pdb", default=str(HERE.parent / "python" / "structures" / "capped_alanine.pdb"))
     parser.add_argument("--json", help="file for the results")
     options = parser.parse_args()
+    if round(options.ps * 1000 / options.dt / options.every) < BLOCKS:
+        parser.error(f"--ps {options.ps:g} has fewer than {BLOCKS} energies: take a longer run or a smaller --every")
 
     atoms = app.PDBFile(options.pdb).topology.getNumAtoms()
     results = []

@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 pytest.importorskip("openmm")
@@ -13,6 +14,7 @@ SCRIPT = ROOT / "tests" / "accuracy" / "random_proteins.py"
 sys.path.insert(0, str(SCRIPT.parent))
 import random_proteins  # noqa: E402
 from pbtrain.molecules import base_residue, build_topology  # noqa: E402
+from pbtrain.sample import Sampler  # noqa: E402
 
 
 def test_fifty_sequences_hold_every_form():
@@ -38,6 +40,29 @@ def test_faults_are_found():
         sound | {"invariants": {"dipeptide": {"atoms": 1.0, "pairs": 0.0, "covered": 0.1}}})[0]
     assert "off the gradient" in random_proteins.faults(sound | {"gradient": {"scheme": "whole", "error": 1e-3}})[0]
     assert random_proteins.faults(sound | {"failure": "step 20: ..."}) == ["step 20: ..."]
+
+
+def test_a_shorter_run_is_not_taken_for_a_longer_one():
+    row = {"seed": 1, "model": "visnet-gfn2", "ps": 0.01, "steps": 10}
+    assert random_proteins.is_of(row, "visnet-gfn2", 0.01)
+    assert not random_proteins.is_of(row, "visnet-gfn2", 1.0) and not random_proteins.is_of(row, "other", 0.01)
+    assert random_proteins.is_of({"seed": 1, "steps": 1000}, "visnet-gfn2", 1.0)
+    assert not random_proteins.is_of({"seed": 1, "steps": 50}, "visnet-gfn2", 1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(50))
+def test_fragments_and_gradient(pb, network, seed):
+    """All schemes of all fifty, relaxed under ff14SB, with a network of random weights: neither depends on training."""
+    molecule = build_topology(random_proteins.sequence(seed))
+    sampler = Sampler(molecule, np.random.default_rng(seed), contact="side")
+    sampler.start(300.0, attempts=40)
+    for scheme in random_proteins.SCHEMES:
+        evaluator = pb.Evaluator(molecule.topology, network, scheme, precision="double", threads=1)
+        found = random_proteins.invariants(evaluator, len(molecule.numbers))
+        assert found["atoms"] < 1e-9 and found["pairs"] < 1e-9, scheme
+        assert (found["covered"] == 1) == (scheme == "whole" or "pairs" in scheme), scheme
+        assert random_proteins.gradient_error(evaluator, sampler.positions() / 10, np.random.default_rng(seed)) < 1e-7, scheme
 
 
 @pytest.mark.slow

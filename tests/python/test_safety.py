@@ -1,11 +1,13 @@
 """SafetyReporter: ends or warns of runs that are no longer a molecule, and keeps the last sound state."""
 import csv
+import gc
 import io
 
 import numpy as np
 import pytest
 
 openmm = pytest.importorskip("openmm")
+import hosts  # noqa: E402
 from openmm import app, unit  # noqa: E402
 
 KELVIN = 300.0
@@ -49,15 +51,14 @@ def look(plugin, simulation, change=None, **options):
 def test_a_sound_run_is_written(plugin, simulation, alanine):
     out = io.StringIO()
     simulation.reporters.append(plugin.SafetyReporter(out, 20, alanine.topology, simulation.system))
-    kelvin = []
-    for _ in range(3):
-        simulation.step(20)
-        kinetic = simulation.context.getState(getEnergy=True).getKineticEnergy()._value
-        degrees = 3 * alanine.topology.getNumAtoms() - simulation.system.getNumConstraints()
-        kelvin.append(2 * kinetic / (degrees * unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)))
+    theirs = io.StringIO()
+    simulation.reporters.append(app.StateDataReporter(theirs, 20, temperature=True))
+    simulation.step(60)
+    kelvin = [float(line) for line in theirs.getvalue().splitlines()[1:]]
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
     assert [int(row["step"]) for row in rows] == [20, 40, 60]
     assert [float(row["temperature (K)"]) for row in rows] == pytest.approx(kelvin, abs=0.1)
+    assert [row["temperature (K)"] for row in rows] == [row["temperature of all (K)"] for row in rows]
     assert all(1.0 < float(row["longest bond ratio"]) < 1.2 and row["problems"] == "" and " of " in row["bond"] for row in rows)
 
 
@@ -84,6 +85,8 @@ def test_a_pulled_bond_ends_the_run_and_the_last_sound_state_is_kept(plugin, sys
     ends = positions_of(simulation)[pair]
     assert 0.1 < np.linalg.norm(ends[0] - ends[1]) < 1.4 * 0.1526
     assert simulation.context.getState().getTime()._value >= 0.0199  # not before the pull
+
+
 def test_a_moved_proton_is_told_apart(plugin, simulation, alanine):
     hydrogen, oxygen = index(alanine.topology, "ALA", "H"), index(alanine.topology, "ALA", "O")
 
@@ -106,6 +109,22 @@ def test_heat_is_noticed(plugin, simulation):
     with pytest.raises(plugin.SafetyError, match=r"temperature of the 22 atoms watched is \d+ K, that of the thermostat 300 K"):
         look(plugin, simulation)
     look(plugin, simulation, temperature=3 * KELVIN)
+
+
+@pytest.mark.parametrize("hot, named", [("protein", "the 22 atoms watched"), ("water", "all atoms")])
+def test_heat_of_a_part(plugin, alanine, hot, named):
+    """The protein's heat is lost in that of the water, and the other way round the protein does not show it."""
+    topology, x = hosts.solvated(alanine)
+    system = hosts.solventSystem(topology)
+    run = app.Simulation(topology, system, openmm.LangevinMiddleIntegrator(KELVIN, 1.0, 0.001),
+                         openmm.Platform.getPlatformByName("Reference"))
+    run.context.setPositions(x)
+    run.context.setVelocitiesToTemperature(KELVIN, 5)
+    v = run.context.getState(getVelocities=True).getVelocities(asNumpy=True)._value.copy()
+    v[slice(0, 22) if hot == "protein" else slice(22, None)] *= 2
+    run.context.setVelocities(v)
+    with pytest.raises(plugin.SafetyError, match=f"temperature of {named} is"):
+        look(plugin, run)
 
 
 def test_nan_is_noticed(plugin, simulation):
@@ -134,6 +153,101 @@ def test_warnings_and_functions(plugin, simulation):
     seen = []
     look(plugin, simulation, lambda x: x * [1, 1, -1], action=lambda run, state, message: seen.append(message))
     assert len(seen) == 1 and "inverted" in seen[0]
+
+
+def test_atoms_in_other_images_are_no_broken_bonds(plugin, alanine):
+    topology, x = hosts.solvated(alanine)
+    system = hosts.solventSystem(topology)
+    box = np.array(topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer))
+    x = x.copy()
+    x[3:9] += box[0] - box[2]
+    x[20] += box[1] + box[2]
+    run = app.Simulation(topology, system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    run.context.setPositions(x)
+    reporter = plugin.SafetyReporter(None, 1, topology, system)
+    reporter.describeNextReport(run)
+    assert reporter.lastGood is not None
+    reporter.report(run, run.context.getState(getPositions=True, getVelocities=True))
+    x[index(topology, "ALA", "CB")] += 0.1 * np.ones(3) / np.sqrt(3)
+    run.context.setPositions(x)
+    with pytest.raises(plugin.SafetyError, match="CB"):
+        reporter.report(run, run.context.getState(getPositions=True, getVelocities=True))
+
+
+def test_what_happens_before_the_first_report_is_noticed(plugin, simulation):
+    """The start is what later geometries are compared with, and the first state to go back to."""
+    reporter = plugin.SafetyReporter(None, 5, simulation.topology, simulation.system)
+    reporter.describeNextReport(simulation)
+    start = positions_of(simulation)
+    assert np.array_equal(reporter.lastGood.getPositions(asNumpy=True)._value, start)
+    simulation.context.setPositions(start * [1, 1, -1])
+    with pytest.raises(plugin.SafetyError, match="inverted"):
+        reporter.report(simulation, simulation.context.getState(getPositions=True, getVelocities=True))
+
+
+def test_a_step_that_is_much_too_long(plugin, alanine, tmp_path):
+    """Flexible bonds at 6 fs: ended by us or by OpenMM, the last sound state is in the file either way."""
+    system = hosts.vacuumSystem(alanine.topology)
+    integrator = openmm.LangevinMiddleIntegrator(KELVIN, 1.0, 0.0005)
+    integrator.setRandomNumberSeed(7)
+    simulation = app.Simulation(alanine.topology, system, integrator, openmm.Platform.getPlatformByName("Reference"))
+    simulation.context.setPositions(alanine.positions)
+    simulation.minimizeEnergy(maxIterations=50)
+    kept = tmp_path / "lastgood.xml"
+    simulation.reporters.append(plugin.SafetyReporter(None, 10, alanine.topology, system, lastGoodFile=kept))
+    simulation.step(100)
+    integrator.setStepSize(0.006)
+    with pytest.raises((plugin.SafetyError, openmm.OpenMMException)):
+        simulation.step(5000)
+    broke = simulation.context.getState().getTime()._value
+    simulation.reporters.clear()  # as when a script ends
+    gc.collect()
+    simulation.loadState(str(kept))
+    state = simulation.context.getState(getPositions=True, getEnergy=True)
+    assert 0.0499 < state.getTime()._value < broke and np.isfinite(state.getPotentialEnergy()._value)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_looks_are_closer_while_a_bond_is_long(plugin, simulation, alanine):
+    reporter = plugin.SafetyReporter(None, 100, alanine.topology, simulation.system)
+    assert reporter.describeNextReport(simulation)[0] == 100
+    x = positions_of(simulation)
+    carbon, beta = (index(alanine.topology, "ALA", name) for name in ("CA", "CB"))
+    x[beta] = x[carbon] + 1.3 * (x[beta] - x[carbon])
+    simulation.context.setPositions(x)
+    before = reporter.lastGood
+    reporter.report(simulation, simulation.context.getState(getPositions=True, getVelocities=True))
+    assert reporter.describeNextReport(simulation)[0] == 10 and reporter.lastGood is before
+
+
+@pytest.mark.parametrize("bath", ["integrator", "multiple time steps", "thermostat"])
+def test_the_bath_tells_what_is_hot(plugin, network, alanine, bath):
+    system = plugin.FragmentPotential(network).createMixedSystem(alanine.topology, hosts.vacuumSystem(alanine.topology),
+                                                                 forceGroup=1)
+    integrator = {"integrator": lambda: openmm.LangevinIntegrator(KELVIN, 1.0, 0.001), "thermostat": lambda:
+                  openmm.VerletIntegrator(0.001), "multiple time steps": lambda: plugin.multipleTimeStepIntegrator(
+                      system, 0.002, 2, KELVIN)}[bath]()
+    if bath == "thermostat":
+        system.addForce(openmm.AndersenThermostat(KELVIN, 1.0))
+    simulation = app.Simulation(alanine.topology, system, integrator, openmm.Platform.getPlatformByName("Reference"))
+    simulation.context.setPositions(alanine.positions)
+    simulation.context.setVelocitiesToTemperature(4 * KELVIN, 5)
+    with pytest.raises(plugin.SafetyError, match="thermostat 300 K"):
+        look(plugin, simulation)
+
+
+def test_without_a_protein_everything_is_watched(plugin):
+    topology = app.Topology()
+    residue = topology.addResidue("LIG", topology.addChain())
+    a, b = (topology.addAtom(name, app.element.carbon, residue) for name in ("C1", "C2"))
+    topology.addBond(a, b)
+    system = openmm.System()
+    for _ in range(2):
+        system.addParticle(12)
+    simulation = app.Simulation(topology, system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    simulation.context.setPositions([[0, 0, 0], [0.15, 0, 0]])
+    with pytest.raises(plugin.SafetyError, match="C1 to C2 of LIG .* is 3.00 A long, 2.00 times"):
+        look(plugin, simulation, lambda x: 2 * x)
 
 
 @pytest.mark.parametrize("wrong, names", [

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import openmm
 from openmm import app
+from pluginbridge.moleculecheck import MoleculeCheck, forceFieldLengths
 
 from .molecules import neighbours
 from .soundness import Soundness
 
 BROKEN, LONG = 1.4, 1.2  # bond length over ff14SB's equilibrium length
-TRANSFERRED = 1.35  # a hydrogen this near to another heavy atom, over 1.0 angstrom, has moved to it
 WINDOW_PS = 5.0  # of the running mean of the temperature
 RUNAWAY = (0.5, 1.5)  # bounds of that mean over the thermostat's temperature
 FAILURES = ("broken bond", "proton transfer", "inverted centre", "temperature", "not finite")
@@ -51,9 +51,9 @@ class Watch:
     def __post_init__(self) -> None:
         self.atoms = list(self.topology.atoms())
         self.numbers = np.array([atom.element.atomic_number for atom in self.atoms])
-        self.bonds = np.array([(a.index, b.index) for a, b in self.topology.bonds()])
+        self.check = MoleculeCheck(self.topology)
         self.sound = Soundness(self.topology, self.numbers, neighbours(self.topology))
-        self.handed, self.trans = self.sound.handedness(self.start), self.sound.trans(self.start)
+        self.handed, self.trans = self.check.handedness(self.start), self.sound.trans(self.start)
         self.recent: deque[float] = deque(maxlen=max(1, round(WINDOW_PS / self.interval_ps)))
 
     def is_close(self) -> bool:
@@ -69,7 +69,7 @@ class Watch:
         if not (np.isfinite(x).all() and np.isfinite(kinetic)):
             raise Failed("not finite", f"positions or velocities {where}")
         self._bonds(x, where)
-        for centre, was, now in zip(self.sound.centres, self.handed, self.sound.handedness(x)):
+        for centre, was, now in zip(self.check.centres, self.handed, self.check.handedness(x)):
             if was != now:
                 raise Failed("inverted centre", f"{self._label(centre[0])} {where}")
         for bond, was, now in zip(self.sound.peptide_bonds, self.trans, self.sound.trans(x)):
@@ -80,21 +80,15 @@ class Watch:
             self._temperature(2 * kinetic / (x.size * openmm.unit.MOLAR_GAS_CONSTANT_R._value * 1e-3), where)
 
     def _bonds(self, x: np.ndarray, where: str) -> None:
-        ratios = np.linalg.norm(x[self.bonds[:, 0]] - x[self.bonds[:, 1]], axis=1) / self.lengths
+        ratios = 10 * self.check.lengths(x / 10) / self.lengths
         k = int(ratios.argmax())
-        i, j = self.bonds[k]
-        name = f"{self._label(i)}-{self._label(j)}"
         self.longest = float(ratios[k])
-        self.worst = max(self.worst, (self.longest, name))
-        if ratios[k] > BROKEN:
-            if 1 in self.numbers[[i, j]]:
-                hydrogen, parent = (i, j) if self.numbers[i] == 1 else (j, i)
-                distance = np.linalg.norm(x - x[hydrogen], axis=1)
-                distance[(self.numbers == 1) | (np.arange(len(x)) == parent)] = np.inf
-                if distance.min() < TRANSFERRED:
-                    raise Failed("proton transfer", f"{self._label(hydrogen)} from {self._label(parent)} to "
-                                 f"{self._label(int(distance.argmin()))} {where}")
-            raise Failed("broken bond", f"{name} {ratios[k]:.2f} times its length {where}")
+        self.worst = max(self.worst, (self.longest, "-".join(map(self._label, self.check.bonds[k]))))
+        for bond in self.check.brokenBonds(x / 10, self.lengths / 10, BROKEN)[:1]:
+            first, second = self._label(bond.first), self._label(bond.second)
+            if bond.movedTo is not None:
+                raise Failed("proton transfer", f"{first} from {second} to {self._label(bond.movedTo)} {where}")
+            raise Failed("broken bond", f"{first}-{second} {bond.ratio:.2f} times its length {where}")
 
     def _temperature(self, kelvin: float, where: str) -> None:
         self.kelvin.append(kelvin)
@@ -112,9 +106,8 @@ class Watch:
 
 def equilibrium_lengths(system: openmm.System, topology: app.Topology) -> np.ndarray:
     """Lengths (angstrom) of the topology's bonds in the force field's bond terms."""
-    force = next(f for f in system.getForces() if isinstance(f, openmm.HarmonicBondForce))
-    found = {}
-    for k in range(force.getNumBonds()):
-        i, j, length, _ = force.getBondParameters(k)
-        found[frozenset((i, j))] = 10 * length._value
-    return np.array([found[frozenset((a.index, b.index))] for a, b in topology.bonds()])
+    bonds = np.array([(a.index, b.index) for a, b in topology.bonds()], int)
+    lengths = 10 * forceFieldLengths(system, bonds)
+    if np.isnan(lengths).any():
+        raise ValueError(f"the System has no length for the bond of atoms {bonds[np.isnan(lengths)][0].tolist()}")
+    return lengths

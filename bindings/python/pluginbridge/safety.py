@@ -2,21 +2,27 @@
 from __future__ import annotations
 
 import os
+import weakref
 from typing import Callable, Iterable, Optional, Union
 
 import numpy as np
 
 from .errors import InvalidArgumentError, PluginBridgeError
 from .evaluator import toNanometers
-from .region import proteinAtoms
+from .moleculecheck import MoleculeCheck, forceFieldLengths
+from .region import PROTEIN_RESIDUES, proteinAtoms
+from .statekeeper import StateKeeper
+from .thermometer import Thermometer, bathTemperature
 from .watching import WatchingReporter, describeAtom
 
-#: A hydrogen this near (nm) to another heavy atom, once its own bond is broken, has moved to it.
-TRANSFERRED = 0.135
+#: A bond this many times as long as it should be is no sound state to go back to; looks are CLOSER times as frequent then.
+STRETCHED, CLOSER = 1.2, 10
+#: Problems of a kind that a message names.
+WORST = 3
 #: Standard deviations of a small region's temperature that pass as fluctuation.
 FLUCTUATION = 6.0
 
-_COLUMNS = ("step", "time (ps)", "longest bond ratio", "bond", "temperature (K)", "problems")
+_COLUMNS = ("step", "time (ps)", "longest bond ratio", "bond", "temperature (K)", "temperature of all (K)", "problems")
 _ADVICE = ("Go back to a sound state{saved}, and look for the cause: a time step too long, a start that needs relaxation, or a "
            "geometry that the model does not know (an ensemble's UncertaintyReporter tells)")
 
@@ -32,9 +38,10 @@ class SafetyError(PluginBridgeError, RuntimeError):
 class SafetyReporter(WatchingReporter):
     """An OpenMM reporter that ends a run, or warns, before it turns to nonsense.
 
-    Every `reportInterval` steps it looks at the atoms' bonds (against their lengths in the force field), chiral centres,
-    temperature, and whether numbers are finite. A proton that has moved to another atom is told apart from a broken bond.
-    The last state that passed is kept and, when something is wrong, written to `lastGoodFile`: nothing is lost.
+    Every `reportInterval` steps, ten times as often while a bond is long, it looks at the atoms' bonds (against their
+    lengths in the force field), chiral centres, temperature, and whether numbers are finite; forces are not evaluated. A
+    proton that has moved to another atom is told apart from a broken bond. The last state that passed is kept, and written
+    to `lastGoodFile` when something is wrong, every minute, and when the script ends: nothing is lost.
 
     >>> simulation.reporters.append(SafetyReporter("safety.csv", 100, topology, system, lastGoodFile="lastgood.xml"))
     >>> simulation.loadState("lastgood.xml")    # afterwards
@@ -50,30 +57,25 @@ class SafetyReporter(WatchingReporter):
     topology : openmm.app.Topology
     system : openmm.System
         Of the simulation: masses, constraints, and lengths of harmonic bonds. A bond without such a length is measured
-        against its length at the first report.
+        against its length at the start.
     temperature : Quantity or float, optional
-        K. None: the integrator's, if it has one; else temperature is written but not judged.
+        K. None: the integrator's or thermostat's, if there is one; else temperature is written but not judged.
     atoms : iterable of int, optional
         Topology indices of the atoms to watch. None: all proteins, or everything where there is none.
     maxBondRatio : float
         A bond is broken beyond this many times its length.
     maxTemperatureRatio : float
-        The watched atoms' kinetic temperature is too high beyond this many times `temperature`, or, for few atoms, beyond
-        six standard deviations, sqrt(2 / degrees of freedom) each.
+        The kinetic temperature, of the watched atoms or of all, is too high beyond this many times `temperature`, or, for
+        few atoms, beyond six standard deviations, sqrt(2 / degrees of freedom) each.
     action : "stop", "warn" or callable
         A SafetyError out of ``simulation.step``; a SafetyWarning; or ``action(simulation, state, message)``.
     lastGoodFile : str or path-like, optional
-        Where the last sound state goes (XML, for ``simulation.loadState``) when something is wrong.
+        Where the last sound state goes (XML, for ``simulation.loadState``).
 
     Raises
     ------
     InvalidArgumentError
         An argument is out of its range; the message names it.
-
-    Attributes
-    ----------
-    lastGood : openmm.State or None
-        The last state that passed.
     """
 
     warning, error = SafetyWarning, SafetyError
@@ -87,135 +89,121 @@ class SafetyReporter(WatchingReporter):
         if system.getNumParticles() != topology.getNumAtoms():
             raise InvalidArgumentError(f"the system has {system.getNumParticles()} particles, the topology "
                                        f"{topology.getNumAtoms()} atoms: give those of the same simulation")
-        self._lastGoodFile = lastGoodFile
         self._maxBondRatio, self._maxTemperatureRatio = float(maxBondRatio), float(maxTemperatureRatio)
         self._temperature = None if temperature is None else _kelvin(temperature)
         self._atoms = list(topology.atoms())
-        self._watched = np.array(sorted(set(proteinAtoms(topology) if atoms is None else atoms)) or range(len(self._atoms)))
-        if self._watched[0] < 0 or self._watched[-1] >= len(self._atoms):
-            raise InvalidArgumentError(f"atoms: {self._watched[0]} to {self._watched[-1]}, the topology has atoms 0 to "
-                                       f"{len(self._atoms) - 1}")
-        self._readBonds(topology, system)
-        self._masses = np.array([system.getParticleMass(int(k))._value for k in self._watched])
-        inside = set(self._watched)
-        constraints = sum(1 for k in range(system.getNumConstraints())
-                          if inside.issuperset(system.getConstraintParameters(k)[:2]))
-        self._degrees = max(1, 3 * np.count_nonzero(self._masses) - constraints)
-        self._handed = None
+        self._watched = _watched(topology, atoms)
+        self._check = MoleculeCheck(topology, self._watched)
+        self._lengths = forceFieldLengths(system, self._check.bonds)
+        self._thermometer = Thermometer(system, self._watched)
+        self._handed, self._stretched = None, False
         super().__init__(file, reportInterval, action, _COLUMNS)
-        self.lastGood = None
+        self._keeper = StateKeeper(lastGoodFile)
+        # also when a script ends by an exception that is not ours, e.g. OpenMM's own on NaN
+        weakref.finalize(self, self._keeper.writeAtEnd)
+
+    @property
+    def lastGood(self):
+        """The last State that passed, or None."""
+        return self._keeper.state
 
     def describeNextReport(self, simulation):
         """What OpenMM asks a reporter: steps to the next report; of the state, positions and velocities."""
-        return self._nextReport(simulation), True, True, False, False, False
+        if self._handed is None:
+            state = simulation.context.getState(getPositions=True, getVelocities=True, getParameters=True)
+            self._begin(*_positions(simulation, state))
+            if self._handed is not None and (self._check.lengths(*_positions(simulation, state)) < STRETCHED * self._lengths).all():
+                self._keeper.keep(state)
+        interval = max(1, self._interval // CLOSER) if self._stretched else self._interval
+        return interval - simulation.currentStep % interval, True, True, False, False, False
 
     def report(self, simulation, state):
         """Looks at the state and writes a line; if something is wrong acts as asked."""
         from openmm import unit
 
-        positions = toNanometers(state.getPositions(asNumpy=True))
-        velocities = state.getVelocities(asNumpy=True).value_in_unit(unit.nanometer / unit.picosecond)[self._watched]
-        kelvin = (self._masses[:, None] * velocities**2).sum() / (self._degrees * 8.31446261815324e-3)
-        ratios = self._ratios(positions)
-        problems = self._problems(simulation, positions, ratios, kelvin)
+        x, box = _positions(simulation, state)
+        if self._handed is None:
+            self._begin(x, box)
+        velocities = state.getVelocities(asNumpy=True).value_in_unit(unit.nanometer / unit.picosecond)
+        kelvin = self._thermometer.measure(velocities)
+        ratios = self._check.lengths(x, box) / self._lengths
+        problems = self._problems(simulation, x, box, kelvin)
         worst = int(np.argmax(ratios)) if len(ratios) else None
         self._write([simulation.currentStep, f"{state.getTime().value_in_unit(unit.picosecond):.6g}",
-                     *((f"{ratios[worst]:.3f}", self._bondName(worst)) if worst is not None else ("", "")), f"{kelvin:.1f}",
-                     "; ".join(problems)])
+                     *((f"{ratios[worst]:.3f}", self._bondName(*self._check.bonds[worst])) if worst is not None else ("", "")),
+                     f"{kelvin[1]:.1f}", f"{kelvin[0]:.1f}", "; ".join(problems)])
+        self._stretched = bool(len(ratios)) and not ratios[worst] < min(STRETCHED, self._maxBondRatio)
         if problems:
             self._act(simulation, state, f"{'; '.join(problems)}. {_ADVICE.format(saved=self.writeLastGood())}")
-        else:
-            self.lastGood = state
+        elif not self._stretched:
+            self._keeper.keep(state)
 
     def writeLastGood(self) -> str:
         """Writes :attr:`lastGood` to `lastGoodFile`; returns where that is, for messages ("" if there is neither)."""
-        from openmm import XmlSerializer
+        self._keeper.write()
+        return self._keeper.describe()
 
-        if self.lastGood is None or self._lastGoodFile is None:
-            return ""
-        with open(self._lastGoodFile, "w") as file:
-            file.write(XmlSerializer.serialize(self.lastGood))
-        return f" ({os.fspath(self._lastGoodFile)}, {self.lastGood.getTime()})"
+    def _begin(self, x, box):
+        """What the start says: which way round centres are, and lengths that the System does not know."""
+        if np.isfinite(x[self._watched]).all():
+            self._handed = self._check.handedness(x, box)
+            self._lengths = np.where(np.isnan(self._lengths), self._check.lengths(x, box), self._lengths)
 
-    def _readBonds(self, topology, system):
-        """Bonds of the watched atoms with their lengths (nm; NaN: not known), and chiral centres."""
-        from openmm import HarmonicBondForce
-
-        known = {}
-        for force in system.getForces():
-            if isinstance(force, HarmonicBondForce):
-                for k in range(force.getNumBonds()):
-                    i, j, length, _ = force.getBondParameters(k)
-                    known[min(i, j), max(i, j)] = length._value
-        for k in range(system.getNumConstraints()):
-            i, j, length = system.getConstraintParameters(k)
-            known[min(i, j), max(i, j)] = length._value
-        inside = set(self._watched)
-        bonds = sorted({(min(a.index, b.index), max(a.index, b.index)) for a, b in topology.bonds()
-                        if a.index in inside and b.index in inside})
-        self._bonds = np.array(bonds, dtype=int).reshape(-1, 2)
-        self._lengths = np.array([known.get(bond, np.nan) for bond in bonds])
-        self._numbers = np.array([a.element.atomic_number if a.element is not None else 0 for a in self._atoms])
-        near = {}
-        for i, j in bonds:
-            near.setdefault(i, []).append(j)
-            near.setdefault(j, []).append(i)
-        # Four neighbours, at most one of them a hydrogen: CA, and CB of isoleucine and threonine.
-        heavy = {i: [j for j in others if self._numbers[j] > 1] for i, others in near.items() if len(others) == 4}
-        self._centres = np.array([(i, *others[:3]) for i, others in heavy.items() if len(others) >= 3],
-                                 dtype=int).reshape(-1, 4)
-
-    def _ratios(self, positions) -> np.ndarray:
-        """Each bond's length over what it should be."""
-        vectors = positions[self._bonds[:, 0]] - positions[self._bonds[:, 1]]
-        lengths = np.linalg.norm(vectors, axis=1)
-        unknown = np.isnan(self._lengths) & np.isfinite(lengths)
-        self._lengths[unknown] = lengths[unknown]
-        return lengths / self._lengths
-
-    def _problems(self, simulation, positions, ratios, kelvin) -> list[str]:
-        wrong = ~np.isfinite(positions[self._watched]).all(axis=1)
+    def _problems(self, simulation, x, box, kelvin) -> list[str]:
+        wrong = ~np.isfinite(x).all(axis=1)
         if wrong.any():
-            return [f"the position of {self._name(self._watched[np.argmax(wrong)])} is not a finite number"]
-        if not np.isfinite(kelvin):
+            return [f"the position of {self._name(int(np.argmax(wrong)))} is not a finite number"]
+        if not np.isfinite(kelvin).all():
             return ["velocities are not finite numbers"]
-        found = [self._brokenBond(positions, k, ratios[k]) for k in np.argsort(ratios)[::-1][:3] if ratios[k] > self._maxBondRatio]
-        signs = np.sign(np.linalg.det(positions[self._centres[:, 1:]] - positions[self._centres[:, :1]]))
-        if self._handed is None:
-            self._handed = signs
-        found += [f"{self._name(self._centres[k, 0])} has inverted its chirality" for k in np.flatnonzero(signs != self._handed)[:3]]
-        wanted = self._wanted(simulation)
-        if wanted:
-            limit = wanted * max(self._maxTemperatureRatio, 1 + FLUCTUATION * np.sqrt(2 / self._degrees))
-            if kelvin > limit:
-                found.append(f"the temperature of the {len(self._watched)} atoms watched is {kelvin:.0f} K, that of the thermostat "
-                             f"{wanted:.0f} K")
-        return found
+        found = [self._broken(bond) for bond in self._check.brokenBonds(x, self._lengths, self._maxBondRatio, box)[:WORST]]
+        inverted = np.flatnonzero(self._check.handedness(x, box) != self._handed)
+        found += [f"{self._name(self._check.centres[k, 0])} has inverted its chirality" for k in inverted[:WORST]]
+        return found + self._heat(simulation, kelvin)
 
-    def _wanted(self, simulation) -> Optional[float]:
-        if self._temperature is None and hasattr(simulation.integrator, "getTemperature"):
-            return _kelvin(simulation.integrator.getTemperature())
-        return self._temperature
+    def _heat(self, simulation, kelvin) -> list[str]:
+        wanted = self._temperature or bathTemperature(simulation.system, simulation.integrator)
+        if not wanted:
+            return []
+        names = ("all atoms", f"the {len(self._watched)} atoms watched")
+        for name, value, degrees in reversed(list(zip(names, kelvin, self._thermometer.freedom))):
+            limit = wanted * max(self._maxTemperatureRatio, 1 + FLUCTUATION * np.sqrt(2 / max(degrees, 1)))
+            if value > limit:
+                return [f"the temperature of {name} is {value:.0f} K, that of the thermostat {wanted:.0f} K"]
+        return []
 
-    def _brokenBond(self, positions, bond, ratio) -> str:
-        i, j = self._bonds[bond]
-        if 1 in self._numbers[[i, j]]:
-            hydrogen, parent = (i, j) if self._numbers[i] == 1 else (j, i)
-            distances = np.linalg.norm(positions[self._watched] - positions[hydrogen], axis=1)
-            distances[(self._numbers[self._watched] == 1) | (self._watched == parent)] = np.inf
-            nearest = int(np.argmin(distances))
-            if distances[nearest] < TRANSFERRED:
-                return f"{self._name(hydrogen)} has moved from {self._atoms[parent].name} to {self._name(self._watched[nearest])}"
-        length = ratio * self._lengths[bond]
-        return f"the bond {self._bondName(bond)} is {10 * length:.2f} A long, {ratio:.2f} times what it should be"
+    def _broken(self, bond) -> str:
+        if bond.movedTo is not None:
+            return f"{self._name(bond.first)} has moved from {self._atoms[bond.second].name} to {self._name(bond.movedTo)}"
+        return (f"the bond {self._bondName(bond.first, bond.second)} is {10 * bond.length:.2f} A long, {bond.ratio:.2f} times "
+                "what it should be")
 
-    def _bondName(self, bond) -> str:
-        i, j = self._bonds[bond]
+    def _bondName(self, i, j) -> str:
         return f"{self._atoms[i].name} to {self._name(j)}" if self._atoms[i].residue is self._atoms[j].residue \
             else f"{self._name(i)} to {self._name(j)}"
 
     def _name(self, atom) -> str:
         return describeAtom(self._atoms[atom])
+
+
+def _positions(simulation, state):
+    """Positions and, where there are any, box vectors, nm."""
+    periodic = simulation.system.usesPeriodicBoundaryConditions()
+    return (toNanometers(state.getPositions(asNumpy=True)),
+            toNanometers(state.getPeriodicBoxVectors()) if periodic else None)
+
+
+def _watched(topology, atoms) -> np.ndarray:
+    """Indices of the atoms to watch, ascending."""
+    count = topology.getNumAtoms()
+    if atoms is None:
+        isProtein = any(residue.name in PROTEIN_RESIDUES for residue in topology.residues())
+        return np.array(proteinAtoms(topology) if isProtein else range(count), int)
+    chosen = np.array(sorted({int(k) for k in atoms}), int)
+    if len(chosen) == 0:
+        raise InvalidArgumentError("atoms is empty: give the indices of the atoms to watch, or None for the protein")
+    if chosen[0] < 0 or chosen[-1] >= count:
+        raise InvalidArgumentError(f"atoms: {chosen[0]} to {chosen[-1]}, the topology has atoms 0 to {count - 1}")
+    return chosen
 
 
 def _kelvin(value) -> float:
