@@ -2,11 +2,19 @@ using System.Runtime.InteropServices;
 
 namespace PluginBridge.Core.Potentials.ViSNet;
 
+/// <summary>A buffer whatever its elements are.</summary>
+internal interface INativeBuffer : IDisposable
+{
+    /// <summary>Bytes it holds.</summary>
+    long Bytes { get; }
+}
+
 /// <summary>Growable array outside the managed heap, aligned to cache lines. Its content is lost when it grows.</summary>
-internal sealed unsafe class NativeBuffer<T> : IDisposable
+internal sealed unsafe class NativeBuffer<T> : INativeBuffer
     where T : unmanaged
 {
     private const nuint Alignment = 64;
+    private const long LargeBuffer = 4L << 20;
 
     /// <summary>First element; null before the first <see cref="Ensure"/>.</summary>
     public T* Pointer { get; private set; }
@@ -14,12 +22,16 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable
     /// <summary>Elements that fit.</summary>
     public long Capacity { get; private set; }
 
-    /// <summary>Makes room for <paramref name="count"/> elements (a fifth more on growth) and returns the first.</summary>
+    /// <inheritdoc/>
+    public long Bytes => Capacity * sizeof(T);
+
+    /// <summary>Makes room for <paramref name="count"/> elements (some more on growth: a fifth, of large buffers a fiftieth) and
+    /// returns the first.</summary>
     public T* Ensure(long count)
     {
         if (count <= Capacity && Pointer != null)
             return Pointer;
-        long capacity = Capacity == 0 ? Math.Max(count, 1) : count + count / 5;
+        long capacity = Capacity == 0 ? Math.Max(count, 1) : count + count / (count > LargeBuffer ? 50 : 5);
         Free();
         Pointer = (T*)NativeMemory.AlignedAlloc((nuint)capacity * (nuint)sizeof(T), Alignment);
         Capacity = capacity;
@@ -49,7 +61,8 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable
 
     ~NativeBuffer() => Free();
 
-    private void Free()
+    /// <summary>Gives the memory back; the buffer can be used again.</summary>
+    public void Free()
     {
         if (Pointer != null)
             NativeMemory.AlignedFree(Pointer);

@@ -29,7 +29,8 @@ internal sealed unsafe class ViSNetEvaluator<T, V> : IMoleculeEvaluator
     private double* _positions, _energies, _gradients, _strains;
     private ViSNetStage _stage;
 
-    public ViSNetEvaluator(ViSNetNetwork<T, V> net, IReadOnlyList<Molecule> molecules, int threads)
+    public ViSNetEvaluator(ViSNetNetwork<T, V> net, IReadOnlyList<Molecule> molecules, int threads,
+        long memoryBudget = ViSNetGraph<T, V>.DefaultMemoryBudget)
     {
         _net = net;
         var header = net.Header;
@@ -60,7 +61,7 @@ internal sealed unsafe class ViSNetEvaluator<T, V> : IMoleculeEvaluator
         _wanted = [.. all.Select(_ => true)];
         int graphs = Math.Max(1, Math.Min(threads, _small.Length));
         _pool = new WorkerPool(_large.Length > 0 ? threads : graphs);
-        _graphs = [.. Enumerable.Range(0, graphs).Select(_ => new ViSNetGraph<T, V>(net))];
+        _graphs = [.. Enumerable.Range(0, graphs).Select(_ => new ViSNetGraph<T, V>(net) { MemoryBudget = memoryBudget })];
         _scratch = [.. Enumerable.Range(0, _pool.Workers).Select(_ => new ViSNetScratch<T>())];
         _runSmall = RunSmall;
         _runBlock = RunBlock;
@@ -119,9 +120,12 @@ internal sealed unsafe class ViSNetEvaluator<T, V> : IMoleculeEvaluator
                 $"The array of {name} has {actual} numbers; the molecules need {expected}.");
     }
 
+    /// <summary>Whether the last molecule was too large for the memory budget to keep everything for the reverse pass.</summary>
+    public bool Lean => _graphs[0].Lean;
+
     private bool WantsGradient => _gradients != null || _strains != null;
 
-    private int StageCount(ViSNetGraph<T, V> graph) => WantsGradient ? graph.Stages.Length : graph.EnergyStages;
+    private int StageCount(ViSNetGraph<T, V> graph) => WantsGradient ? graph.Stages.Count : graph.EnergyStages;
 
     private void RunSmall(int item, int worker)
     {

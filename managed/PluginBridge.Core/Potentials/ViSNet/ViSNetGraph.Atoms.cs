@@ -13,6 +13,23 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         for (int i = first; i < end; i++)
             memory.InverseDeviation.Pointer[i] = LayerNorm<T, V>.Forward(_x.Pointer + (long)i * H, _channels, _net.Mask,
                 layer.Norm.Weight, layer.Norm.Bias, memory.Normalized.Pointer + (long)i * H, normed + (i - first) * H);
+        AtomMaps(l, first, end, normed);
+    }
+
+    /// <summary>As <see cref="AtomProducts"/>, once more, in the reverse pass.</summary>
+    private void AtomProductsAgain(int l, int first, int end, ViSNetScratch<T> scratch)
+    {
+        T* normed = scratch.A.Ensure((long)(end - first) * H);
+        NormOutput(l, first, end - first, normed);
+        AtomMaps(l, first, end, normed);
+    }
+
+    /// <summary>The linear maps of layer l and v1·v2, from the norm's output.</summary>
+    private void AtomMaps(int l, int first, int end, T* normed)
+    {
+        var layer = _net.Layers[l];
+        var memory = _layers[l];
+        int rows = end - first;
         Gemm<T, V>.Multiply(normed, H, rows, layer.Attention, memory.Attention.Pointer + 3L * first * H, 3 * H);
         if (layer.First)
             return;
@@ -102,6 +119,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             Gemm<T, V>.Multiply(_gx.Pointer + (long)first * H, H, rows, layer.OutputT, _gMessages.Pointer + (long)first * H, H);
             return;
         }
+        if (_lean && l < _net.Layers.Length - 1) // the last layer's are still there
+            Gemm<T, V>.Multiply(sums, H, rows, layer.Output, memory.Output.Pointer + (long)first * outputs, outputs);
         T* go = scratch.A.Ensure((long)rows * outputs);
         for (int i = first; i < end; i++)
         {
@@ -129,16 +148,13 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         Gemm<T, V>.Multiply(go, outputs, rows, layer.OutputT, _gMessages.Pointer + (long)first * H, H);
     }
 
-    /// <summary>Sums what the edges owe their source atoms, takes the gradients back through layer l's linear maps and norm,
+    /// <summary>Takes the gradients back through layer l's linear maps and norm,
     /// and prepares layer l − 1.</summary>
     private void AtomUpdateReverse(int l, int first, int end, ViSNetScratch<T> scratch)
     {
         var layer = _net.Layers[l];
         var memory = _layers[l];
         int rows = end - first;
-        for (int i = first; i < end; i++)
-            SumSourceGradients(l, i);
-
         T* gNormed = scratch.A.Ensure((long)rows * H);
         AddAttention(l, first, rows, scratch);
         Gemm<T, V>.Multiply(_gAttention.Pointer + 3L * first * H, 3 * H, rows, layer.AttentionT, gNormed, H);
@@ -156,11 +172,13 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             (V.Load(gvOut + c) + V.Load(gv + c)).Store(gvOut + c);
         for (int i = first; i < end; i++)
             NormVectorsReverse(l, i, GvOut(l) + 3L * i * H, GvIn(l) + 3L * i * H);
+        if (_lean)
+            AtomProductsAgain(l - 1, first, end, scratch);
         AtomOutputReverse(l - 1, first, end, scratch);
     }
 
-    /// <summary>Gradients that atom j gets as source of edges: k, v (of attention), vector features and the source projection.</summary>
-    private void SumSourceGradients(int l, int j)
+    /// <summary>Gradients that atom j gets as source of a chunk's edges, targets ascending: k, v (of attention), vector features and the source projection.</summary>
+    private void SumSourceGradients(int l, int chunk, int j)
     {
         int h = H; // a local: the compiler cannot know that stores leave the field alone
         var layer = _net.Layers[l];
@@ -169,20 +187,29 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         var memory = _layers[l];
         int messages = layer.MessageBlocks * h, width = layer.VectorBlocks * h;
         T* gk = _gAttention.Pointer + 3L * j * h + h;
-        new Span<T>(gk, 2 * h).Clear();
         T* gv = GvOut(l) + 3L * j * h, gSource = _gVectors.Pointer + 3L * j * stride + 4 * h;
-        if (!first && _normVectors)
-            new Span<T>(gv, 3 * h).Clear(); // what goes on beside the layer comes in behind the norm
-        else if (!first)
-            new Span<T>(GvIn(l) + 3L * j * h, 3 * h).CopyTo(new Span<T>(gv, 3 * h));
-        if (layer.UpdatesEdges)
-            for (int s = 0; s < 3; s++)
-                new Span<T>(gSource + s * stride, h).Clear();
+        if (chunk == 0)
+        {
+            new Span<T>(gk, 2 * h).Clear();
+            if (!first && _normVectors)
+                new Span<T>(gv, 3 * h).Clear(); // what goes on beside the layer comes in behind the norm
+            else if (!first)
+                new Span<T>(GvIn(l) + 3L * j * h, 3 * h).CopyTo(new Span<T>(gv, 3 * h));
+            if (layer.UpdatesEdges)
+                for (int s = 0; s < 3; s++)
+                    new Span<T>(gSource + s * stride, h).Clear();
+        }
+        T* sourceTerms = SourceTerms(chunk), messageZ = MessageTerms(l, chunk);
+        int firstTarget = ChunkAtom(chunk), endTarget = ChunkAtom(chunk + 1);
         for (int e = _edgeStart.Pointer[j]; e < _edgeStart.Pointer[j + 1]; e++)
         {
             int i = _source.Pointer[e], reverse = _reverse.Pointer[e];
-            T* terms = _edgeTerms.Pointer + 2L * reverse * h;
-            T* messageTerms = memory.MessageZ.Pointer + (long)reverse * messages;
+            if (i < firstTarget)
+                continue;
+            if (i >= endTarget)
+                break;
+            T* terms = sourceTerms + 2L * reverse * h;
+            T* messageTerms = messageZ + (long)reverse * messages;
             T* gValue = first ? messageTerms : messageTerms + h;
             for (int c = 0; c < h; c += V.Count)
             {

@@ -3,47 +3,57 @@ namespace PluginBridge.Core.Potentials.ViSNet;
 internal sealed unsafe partial class ViSNetGraph<T, V>
 {
     /// <summary>Reverse of <see cref="EdgeMessages"/> for target atoms first … end − 1: what their edges owe to the targets,
-    /// to C(r) and d, to the edge features; what they owe to their sources is left per edge for
-    /// <see cref="SumSourceGradients"/>.</summary>
-    private void EdgeMessagesReverse(int l, int first, int end, ViSNetScratch<T> scratch)
+    /// to C(r) and d, to the edge features; what they owe to their sources is left per edge of the
+    /// chunk for <see cref="SumSourceGradients"/>.</summary>
+    private void EdgeMessagesReverse(int l, int chunk, int first, int end, ViSNetScratch<T> scratch)
     {
         var layer = _net.Layers[l];
         int e0 = _edgeStart.Pointer[first], rows = _edgeStart.Pointer[end] - e0;
         int width = layer.MessageBlocks * H, edgeWidth = layer.EdgeBlocks * H;
         T* gz = scratch.A.Ensure((long)rows * width), gMessage = scratch.B.Ensure((long)rows * H);
         T* row = scratch.Rows.Ensure(8 * H);
+        T* messageZ = MessageTerms(l, chunk);
+        T* edgeZ = _lean ? EdgeProducts(l, e0, rows, scratch) : _layers[l].EdgeZ.Pointer;
+        var terms = new EdgeTerms(messageZ, edgeZ, PairValues(l, true), PairStride);
+        if (_lean)
+        {
+            // Once more what the forward pass had.
+            for (int i = first; i < end; i++)
+                Attention(l, i, gMessage + (long)(_edgeStart.Pointer[i] - e0) * H, row, terms, sum: false);
+            Gemm<T, V>.Multiply(gMessage, H, rows, layer.Message, messageZ + (long)e0 * width, width);
+        }
         for (int i = first; i < end; i++)
-            VectorMessagesReverse(l, i, gz + (long)(_edgeStart.Pointer[i] - e0) * width);
+            VectorMessagesReverse(l, i, gz + (long)(_edgeStart.Pointer[i] - e0) * width, terms);
         AddMatrix(layer.Message, _layers[l].Messages.Pointer + (long)e0 * H, H, gz, width, rows);
         Gemm<T, V>.Multiply(gz, width, rows, layer.MessageT, gMessage, H);
 
         // Layers 0 and 1 hand on gradients of SiLU(dk), SiLU(dv) to the pairs; later ones take them to f here.
-        T* gProducts = layer.PairFeatures ? _gPairProducts.Pointer + 3L * e0 * H : scratch.C.Ensure((long)rows * edgeWidth);
+        T* gProducts = layer.PairFeatures ? _gPairProducts.Pointer + 3L * (e0 - ChunkEdge(chunk)) * H : scratch.C.Ensure((long)rows * edgeWidth);
         int stride = layer.PairFeatures ? 3 * H : edgeWidth;
         for (int i = first; i < end; i++)
         {
             long offset = _edgeStart.Pointer[i] - e0;
-            AttentionReverse(l, i, gMessage + offset * H, gProducts + offset * stride, stride, row);
+            AttentionReverse(l, chunk, i, gMessage + offset * H, gProducts + offset * stride, stride, row, terms);
             if (layer.UpdatesEdges)
-                UpdateEdgesReverse(l, i, gProducts + offset * stride + 2 * H, stride);
+                UpdateEdgesReverse(l, chunk, i, gProducts + offset * stride + 2 * H, stride, terms);
         }
         if (layer.PairFeatures)
             return;
-        AddMatrix(layer.Edges!, EdgeFeatures(l) + (long)e0 * H, H, gProducts, edgeWidth, rows);
-        T* gf = scratch.D.Ensure((long)rows * H), sum = _gEdgeFeatures.Pointer + (long)e0 * H;
+        AddMatrix(layer.Edges, EdgeFeatures(l) + (long)e0 * H, H, gProducts, edgeWidth, rows);
+        T* gf = scratch.D.Ensure((long)rows * H), sum = EdgeGradient + (long)e0 * H;
         if (!layer.UpdatesEdges)
         {
-            Gemm<T, V>.Multiply(gProducts, edgeWidth, rows, layer.EdgesT!, sum, H); // last layer: nothing there yet
+            Gemm<T, V>.Multiply(gProducts, edgeWidth, rows, layer.EdgesT, sum, H); // last layer: nothing there yet
             return;
         }
-        Gemm<T, V>.Multiply(gProducts, edgeWidth, rows, layer.EdgesT!, gf, H);
+        Gemm<T, V>.Multiply(gProducts, edgeWidth, rows, layer.EdgesT, gf, H);
         for (long c = 0; c < (long)rows * H; c += V.Count)
             (V.Load(sum + c) + V.Load(gf + c)).Store(sum + c);
     }
 
     /// <summary>From the gradient with respect to V_i to those of (s1,) s2's arguments, C(r), d. Leaves s1 in place of its
     /// argument, for the sources' v_j.</summary>
-    private void VectorMessagesReverse(int l, int i, T* gz)
+    private void VectorMessagesReverse(int l, int i, T* gz, in EdgeTerms terms)
     {
         int h = H; // a local: the compiler cannot know that stores leave the field alone
         var layer = _net.Layers[l];
@@ -54,7 +64,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         T* gV = GvIn(l) + 3L * i * h;
         for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gz += width)
         {
-            T* z = memory.MessageZ.Pointer + (long)e * width, d = _geometry.Pointer + 4L * e;
+            T* z = terms.MessageZ + (long)e * width, d = _geometry.Pointer + 4L * e;
             T* vj = memory.V.Pointer + 3L * _source.Pointer[e] * h;
             V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]), envelope = V.Splat(d[3]);
             V gEnvelope = V.Zero, gdx = V.Zero, gdy = V.Zero, gdz = V.Zero;
@@ -91,7 +101,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
 
     /// <summary>From the gradient with respect to m_ij (X_i's share is added here) to those of q_i, SiLU(dk) and SiLU(dv), or
     /// their arguments, and C(r). Leaves per edge those of v_j (in place of s2's argument) and k_j.</summary>
-    private void AttentionReverse(int l, int i, T* gMessage, T* gProducts, int stride, T* row)
+    private void AttentionReverse(int l, int chunk, int i, T* gMessage, T* gProducts, int stride, T* row, in EdgeTerms terms)
     {
         int h = H;
         var layer = _net.Layers[l];
@@ -100,12 +110,12 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         int width = layer.MessageBlocks * h;
         T* weights = row + h, activated = row + 2 * h, slopes = row + 4 * h;
         T* gX = _gMessages.Pointer + (long)i * h, q = memory.Attention.Pointer + 3L * i * h;
-        T* gq = _gAttention.Pointer + 3L * i * h;
+        T* gq = _gAttention.Pointer + 3L * i * h, sourceTerms = SourceTerms(chunk);
         new Span<T>(gq, h).Clear();
         for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gMessage += h, gProducts += stride)
         {
             T* k = memory.Attention.Pointer + 3L * _source.Pointer[e] * h + h, value = k + h;
-            T* dk = shared ? PairValue(l, e) : ActivateWithSlope(l, e, activated, slopes);
+            T* dk = shared ? PairValue(terms, e) : ActivateWithSlope(l, e, activated, slopes, terms);
             T* dv = dk + h;
             for (int c = 0; c < h; c += V.Count)
             {
@@ -116,7 +126,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             }
             _heads.Sum(row);
             V envelope = V.Splat(_geometry.Pointer[4L * e + 3]), gEnvelope = V.Zero;
-            T* gValue = memory.MessageZ.Pointer + (long)e * width + (width - h);
+            T* gValue = terms.MessageZ + (long)e * width + (width - h);
             for (int c = 0; c < h; c += V.Count)
             {
                 SimdMath<T, V>.Silu(V.Load(row + c), out V y, out V dy);
@@ -128,7 +138,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             }
             _gEnvelope.Pointer[e] += V.Sum(gEnvelope);
             _heads.Sum(weights);
-            T* gk = _edgeTerms.Pointer + 2L * e * h;
+            T* gk = sourceTerms + 2L * e * h;
             for (int c = 0; c < h; c += V.Count)
             {
                 V gt = V.Load(weights + c) * V.Load(row + c), qc = V.Load(q + c), kc = V.Load(k + c);
@@ -144,10 +154,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         }
     }
 
-    private T* ActivateWithSlope(int l, int e, T* activated, T* slopes)
+    private T* ActivateWithSlope(int l, int e, T* activated, T* slopes, in EdgeTerms terms)
     {
         int h = H;
-        T* z = _layers[l].EdgeZ.Pointer + (long)e * _net.Layers[l].EdgeBlocks * h;
+        T* z = terms.EdgeZ + (long)e * _net.Layers[l].EdgeBlocks * h;
         for (int c = 0; c < 2 * h; c += V.Count)
         {
             SimdMath<T, V>.Silu(V.Load(z + c), out V y, out V dy);
@@ -159,7 +169,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
 
     /// <summary>Reverse of <see cref="UpdateEdges"/>: gradients with respect to the gate SiLU(Wf f + bf), or its argument, the target's
     /// projection a_i and d; leaves per edge that of w1·w2 for the source's projection.</summary>
-    private void UpdateEdgesReverse(int l, int i, T* gGate, int stride)
+    private void UpdateEdgesReverse(int l, int chunk, int i, T* gGate, int stride, in EdgeTerms terms)
     {
         int h = H;
         var layer = _net.Layers[l];
@@ -168,13 +178,14 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         var memory = _layers[l];
         int width = layer.VectorBlocks * h;
         T* a = memory.Vectors.Pointer + 3L * i * width + 3 * h, ga = _gVectors.Pointer + 3L * i * gradientStride + 3 * h;
+        T* edgeGradient = EdgeGradient, sourceTerms = SourceTerms(chunk);
         for (int s = 0; s < 3; s++)
             new Span<T>(ga + s * gradientStride, h).Clear();
         for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++, gGate += stride)
         {
             T* b = memory.Vectors.Pointer + 3L * _source.Pointer[e] * width + 4 * h, d = _geometry.Pointer + 4L * e;
-            T* gf = _gEdgeFeatures.Pointer + (long)e * h, gDot = _edgeTerms.Pointer + 2L * e * h + h;
-            T* gate = shared ? PairValue(l, e) + 2 * h : memory.EdgeZ.Pointer + 3L * e * h + 2 * h;
+            T* gf = edgeGradient + (long)e * h, gDot = sourceTerms + 2L * e * h + h;
+            T* gate = shared ? PairValue(terms, e) + 2 * h : terms.EdgeZ + 3L * e * h + 2 * h;
             V dx = V.Splat(d[0]), dy = V.Splat(d[1]), dz = V.Splat(d[2]);
             V gdx = V.Zero, gdy = V.Zero, gdz = V.Zero;
             for (int c = 0; c < h; c += V.Count)

@@ -34,7 +34,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 }
                 StoreEdgeGeometry(p);
             }
-        Gemm<T, V>.Multiply(rbf, basis, rows, _net.Radial, _radial.Pointer + 2L * first * H, 2 * H);
+        Gemm<T, V>.Multiply(rbf, basis, rows, _net.Radial, Radial + 2L * first * H, 2 * H);
     }
 
     /// <summary>1/r, exp(−αr) and 1 − r/rc (where C(r) will be) of pairs, in double precision: the radial functions are so narrow, and
@@ -86,7 +86,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                     if (j == i)
                         continue;
                     V envelope = V.Splat(_geometry.Pointer[4L * e + 3]);
-                    T* w = _radial.Pointer + 2L * _pairOfEdge.Pointer[e] * H;
+                    T* w = Radial + 2L * _pairOfEdge.Pointer[e] * H;
                     T* embedding = neighbor + _types[j] * H;
                     for (int c = 0; c < H; c += V.Count)
                         V.MultiplyAdd(V.Load(embedding + c) * V.Load(w + c), envelope, V.Load(row + c)).Store(row + c);
@@ -104,63 +104,33 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         AtomProducts(0, first, end, scratch);
     }
 
-    /// <summary>f = (x_i + x_j)·(We rbf + be), and SiLU of dk, dv (, f_proj) of layers 0 and 1 with derivatives.</summary>
+    /// <summary>f = (x_i + x_j)·(We rbf + be); if all is kept also the pair products of both layers.</summary>
     private void PairFeatures(int first, int end, ViSNetScratch<T> scratch)
     {
-        int columns = _net.PairColumns;
         T* f = _pairFeatures.Pointer + (long)first * H;
         for (int p = first; p < end; p++)
         {
             T* xi = _x0.Pointer + (long)_atomsOfPair.Pointer[2 * p] * H, xj = _x0.Pointer + (long)_atomsOfPair.Pointer[2 * p + 1] * H;
-            T* w = _radial.Pointer + 2L * p * H + H;
+            T* w = Radial + 2L * p * H + H;
             T* row = f + (p - first) * H;
             for (int c = 0; c < H; c += V.Count)
                 ((V.Load(xi + c) + V.Load(xj + c)) * V.Load(w + c)).Store(row + c);
         }
-        T* value = _pairValue.Pointer + (long)first * columns, slope = _pairSlope.Pointer + (long)first * columns;
-        Gemm<T, V>.Multiply(f, H, end - first, _net.PairProducts, value, columns);
-        long count = (long)(end - first) * columns;
-        for (long c = 0; c < count; c += V.Count)
-        {
-            SimdMath<T, V>.Silu(V.Load(value + c), out V y, out V dy);
-            y.Store(value + c);
-            dy.Store(slope + c);
-        }
-    }
-
-    /// <summary>Gradient with respect to dk, dv (, f_proj) of a pair: both directions added, times the SiLU's derivative;
-    /// takes the derivative's place.</summary>
-    private void PairProductsReverse(int l, int first, int end)
-    {
-        int width = (_net.Layers[l].UpdatesEdges ? 3 : 2) * H;
-        for (int p = first; p < end; p++)
-        {
-            T* g = _pairSlope.Pointer + (long)p * _net.PairColumns + 2 * l * H;
-            int e = _edgesOfPair.Pointer[2 * p], r = _edgesOfPair.Pointer[2 * p + 1];
-            T* ge = _gPairProducts.Pointer + 3L * e * H, gr = _gPairProducts.Pointer + 3L * r * H;
-            for (int c = 0; c < width; c += V.Count)
-            {
-                V sum = e == r ? V.Load(ge + c) : V.Load(ge + c) + V.Load(gr + c);
-                (sum * V.Load(g + c)).Store(g + c);
-            }
-        }
+        for (int l = 0; l < _net.PairLayers && !_lean; l++)
+            StoredPairProducts(l, first, end);
     }
 
     /// <summary>Gradients with respect to f of a pair, hence to We rbf + be (stored over it) and, per end, to x (stored over f).</summary>
-    private void PairFeaturesReverse(int first, int end, ViSNetScratch<T> scratch)
+    private void PairFeaturesReverse(int first, int end)
     {
-        int rows = end - first;
-        T* gf = scratch.A.Ensure((long)rows * H);
-        AddMatrix(_net.PairProducts, _pairFeatures.Pointer + (long)first * H, H,
-            _pairSlope.Pointer + (long)first * _net.PairColumns, _net.PairColumns, rows);
-        Gemm<T, V>.Multiply(_pairSlope.Pointer + (long)first * _net.PairColumns, _net.PairColumns, rows, _net.PairProductsT, gf, H);
         bool edges = _net.Header.Layers > 2;
-        for (int p = first; p < end; p++, gf += H)
+        for (int p = first; p < end; p++)
         {
+            T* gf = PairFeatureGradient(p);
             int e = _edgesOfPair.Pointer[2 * p], r = _edgesOfPair.Pointer[2 * p + 1];
             T* xi = _x0.Pointer + (long)_atomsOfPair.Pointer[2 * p] * H, xj = _x0.Pointer + (long)_atomsOfPair.Pointer[2 * p + 1] * H;
-            T* ge = _gEdgeFeatures.Pointer + (long)e * H, gr = _gEdgeFeatures.Pointer + (long)r * H;
-            T* w = _radial.Pointer + 2L * p * H + H;
+            T* ge = EdgeGradient + (long)e * H, gr = EdgeGradient + (long)r * H;
+            T* w = Radial + 2L * p * H + H;
             T* gx = _pairFeatures.Pointer + (long)p * H;
             for (int c = 0; c < H; c += V.Count)
             {
@@ -208,7 +178,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 int i = _atomsOfPair.Pointer[2 * p], j = _atomsOfPair.Pointer[2 * p + 1];
                 T* gi = _gn.Pointer + (long)i * H, gj = _gn.Pointer + (long)j * H;
                 T* ei = embedding + _types[i] * H, ej = embedding + _types[j] * H;
-                T* w = _radial.Pointer + 2L * p * H;
+                T* w = Radial + 2L * p * H;
                 V envelope = V.Splat(_envelope.Pointer[p]), sum = V.Zero;
                 for (int c = 0; c < H; c += V.Count)
                 {
@@ -221,7 +191,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             }
 
         T* gRbf = scratch.A.Ensure((long)rows * basis);
-        Gemm<T, V>.Multiply(_radial.Pointer + 2L * first * H, 2 * H, rows, _net.RadialT, gRbf, basis);
+        Gemm<T, V>.Multiply(Radial + 2L * first * H, 2 * H, rows, _net.RadialT, gRbf, basis);
         T alpha = T.CreateTruncating(-5 / _net.Header.CutoffAngstrom);
         fixed (T* means = _net.RadialMeans, betas = _net.RadialBetas)
             for (int p = first; p < end; p++, gRbf += basis)

@@ -6,10 +6,14 @@ internal enum ViSNetStep
     PairGeometry,
     AtomEmbedding,
     PairFeatures,
+    PairProducts,
     EdgeMessages,
     AtomUpdate,
     Readout,
+    PairProductsAgain,
     EdgeMessagesReverse,
+    PairGradients,
+    SourceGradients,
     AtomUpdateReverse,
     PairProductsReverse,
     PairFeaturesReverse,
@@ -18,13 +22,13 @@ internal enum ViSNetStep
     Gradients,
 }
 
-/// <summary>A step and its layer.</summary>
-internal readonly record struct ViSNetStage(ViSNetStep Step, int Layer);
+/// <summary>A step, its layer and, of steps that go chunk by chunk, its chunk.</summary>
+internal readonly record struct ViSNetStage(ViSNetStep Step, int Layer = 0, int Chunk = 0);
 
 internal sealed unsafe partial class ViSNetGraph<T, V>
 {
-    /// <summary>All stages; the first <see cref="EnergyStages"/> of them give the energy.</summary>
-    public ViSNetStage[] Stages { get; }
+    /// <summary>All stages for the molecule at hand; the first <see cref="EnergyStages"/> of them give the energy.</summary>
+    public List<ViSNetStage> Stages { get; } = [];
 
     public int EnergyStages { get; private set; }
 
@@ -35,9 +39,11 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// <summary>Blocks of a stage for the molecule at hand.</summary>
     public int Blocks(ViSNetStage stage) => stage.Step switch
     {
-        ViSNetStep.PairGeometry or ViSNetStep.PairFeatures or ViSNetStep.PairProductsReverse
-            or ViSNetStep.PairFeaturesReverse or ViSNetStep.PairGeometryReverse => PairBlocks,
-        ViSNetStep.EdgeMessages or ViSNetStep.EdgeMessagesReverse => _edgeBlocks,
+        ViSNetStep.PairGeometry or ViSNetStep.PairFeatures or ViSNetStep.PairProducts or ViSNetStep.PairProductsAgain
+            or ViSNetStep.PairGradients or ViSNetStep.PairProductsReverse or ViSNetStep.PairFeaturesReverse
+            or ViSNetStep.PairGeometryReverse => PairBlocks,
+        ViSNetStep.EdgeMessages => _edgeBlocks,
+        ViSNetStep.EdgeMessagesReverse => _chunkBlock[stage.Chunk + 1] - _chunkBlock[stage.Chunk],
         _ => NodeBlocks,
     };
 
@@ -46,8 +52,9 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     {
         switch (stage.Step)
         {
-            case ViSNetStep.PairGeometry or ViSNetStep.PairFeatures or ViSNetStep.PairProductsReverse
-                or ViSNetStep.PairFeaturesReverse or ViSNetStep.PairGeometryReverse:
+            case ViSNetStep.PairGeometry or ViSNetStep.PairFeatures or ViSNetStep.PairProducts or ViSNetStep.PairProductsAgain
+                or ViSNetStep.PairGradients or ViSNetStep.PairProductsReverse or ViSNetStep.PairFeaturesReverse
+                or ViSNetStep.PairGeometryReverse:
                 int pair = block * PairBlock;
                 RunPairs(stage, pair, Math.Min(pair + PairBlock, _pairs), scratch);
                 break;
@@ -55,7 +62,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 EdgeMessages(stage.Layer, _blockStart.Pointer[block], _blockStart.Pointer[block + 1], scratch);
                 break;
             case ViSNetStep.EdgeMessagesReverse:
-                EdgeMessagesReverse(stage.Layer, _blockStart.Pointer[block], _blockStart.Pointer[block + 1], scratch);
+                block += _chunkBlock[stage.Chunk];
+                EdgeMessagesReverse(stage.Layer, stage.Chunk, _blockStart.Pointer[block], _blockStart.Pointer[block + 1], scratch);
                 break;
             default:
                 int atom = block * NodeBlock;
@@ -83,11 +91,17 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             case ViSNetStep.PairFeatures:
                 PairFeatures(first, end, scratch);
                 break;
+            case ViSNetStep.PairProducts or ViSNetStep.PairProductsAgain:
+                PairProducts(stage.Layer, first, end, stage.Step == ViSNetStep.PairProductsAgain);
+                break;
+            case ViSNetStep.PairGradients:
+                SumPairGradients(stage.Layer, stage.Chunk, first, end);
+                break;
             case ViSNetStep.PairProductsReverse:
-                PairProductsReverse(stage.Layer, first, end);
+                PairProductsReverse(stage.Layer, first, end, scratch);
                 break;
             case ViSNetStep.PairFeaturesReverse:
-                PairFeaturesReverse(first, end, scratch);
+                PairFeaturesReverse(first, end);
                 break;
             default:
                 AddNeighborEmbedding(first, end);
@@ -110,6 +124,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             case ViSNetStep.Readout:
                 Readout(first, end, scratch);
                 break;
+            case ViSNetStep.SourceGradients:
+                for (int j = first; j < end; j++)
+                    SumSourceGradients(stage.Layer, stage.Chunk, j);
+                break;
             case ViSNetStep.AtomUpdateReverse:
                 AtomUpdateReverse(stage.Layer, first, end, scratch);
                 break;
@@ -122,28 +140,45 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         }
     }
 
-    private ViSNetStage[] BuildStages()
+    private void BuildStages()
     {
         int layers = _net.Header.Layers;
-        List<ViSNetStage> stages = [new(ViSNetStep.PairGeometry, 0), new(ViSNetStep.AtomEmbedding, 0), new(ViSNetStep.PairFeatures, 0)];
+        Stages.Clear();
+        Stages.Add(new(ViSNetStep.PairGeometry));
+        Stages.Add(new(ViSNetStep.AtomEmbedding));
+        Stages.Add(new(ViSNetStep.PairFeatures));
         for (int l = 0; l < layers; l++)
         {
-            stages.Add(new(ViSNetStep.EdgeMessages, l));
-            stages.Add(new(ViSNetStep.AtomUpdate, l));
+            if (_lean && l < 2)
+                Stages.Add(new(ViSNetStep.PairProducts, l));
+            Stages.Add(new(ViSNetStep.EdgeMessages, l));
+            Stages.Add(new(ViSNetStep.AtomUpdate, l));
         }
-        stages.Add(new(ViSNetStep.Readout, layers));
-        EnergyStages = stages.Count;
+        Stages.Add(new(ViSNetStep.Readout, layers));
+        EnergyStages = Stages.Count;
         for (int l = layers - 1; l >= 0; l--)
+            AddReverseStages(l);
+        if (_lean)
+            Stages.Add(new(ViSNetStep.PairGeometry)); // its radial projections have made room for others
+        Stages.Add(new(ViSNetStep.PairFeaturesReverse));
+        Stages.Add(new(ViSNetStep.AtomEmbeddingReverse));
+        Stages.Add(new(ViSNetStep.PairGeometryReverse));
+        Stages.Add(new(ViSNetStep.Gradients));
+    }
+
+    private void AddReverseStages(int l)
+    {
+        if (_lean && l < 2)
+            Stages.Add(new(ViSNetStep.PairProductsAgain, l));
+        for (int chunk = 0; chunk < _chunks; chunk++)
         {
-            stages.Add(new(ViSNetStep.EdgeMessagesReverse, l));
-            if (l < 2)
-                stages.Add(new(ViSNetStep.PairProductsReverse, l));
-            stages.Add(new(ViSNetStep.AtomUpdateReverse, l));
+            Stages.Add(new(ViSNetStep.EdgeMessagesReverse, l, chunk));
+            if (_lean && l < 2)
+                Stages.Add(new(ViSNetStep.PairGradients, l, chunk));
+            Stages.Add(new(ViSNetStep.SourceGradients, l, chunk));
         }
-        stages.Add(new(ViSNetStep.PairFeaturesReverse, 0));
-        stages.Add(new(ViSNetStep.AtomEmbeddingReverse, 0));
-        stages.Add(new(ViSNetStep.PairGeometryReverse, 0));
-        stages.Add(new(ViSNetStep.Gradients, 0));
-        return [.. stages];
+        if (l < 2)
+            Stages.Add(new(ViSNetStep.PairProductsReverse, l));
+        Stages.Add(new(ViSNetStep.AtomUpdateReverse, l));
     }
 }

@@ -34,10 +34,11 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     }
 
     /// <summary>Σ_j m_ij of layer l: the next layer takes the place, unless the reverse pass wants it.</summary>
-    private T* MessageSums(int l) => Training ? _layers[l].Sums.Pointer : _messages.Pointer;
+    private T* MessageSums(int l) => Training || _lean ? _layers[l].Sums.Pointer : _messages.Pointer;
 
     /// <summary>Edge features that layer l ≥ 2 starts from, likewise.</summary>
-    private T* EdgeFeatures(int l) => Training ? _layers[l].Features.Pointer : _edgeFeatures.Pointer;
+    private T* EdgeFeatures(int l) =>
+        _lean && l == 2 ? _shared.Pointer : Training || _lean ? _layers[l].Features.Pointer : _edgeFeatures.Pointer;
 
     private void AddMatrix(PackedMatrix<T, V> matrix, T* x, nint ldx, T* dy, nint ldy, int rows)
     {
@@ -71,12 +72,19 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         if (!Training)
             return;
         var layer = _net.Layers[l];
-        T* normed = scratch.B.Ensure((long)rows * H), normalized = _layers[l].Normalized.Pointer + (long)first * H;
-        fixed (T* weight = layer.Norm.Weight, bias = layer.Norm.Bias)
+        T* normed = scratch.B.Ensure((long)rows * H);
+        NormOutput(l, first, rows, normed);
+        AddMatrix(layer.Attention, normed, H, _gAttention.Pointer + 3L * first * H, 3 * H, rows);
+    }
+
+    /// <summary>The output of layer l's norm, once more.</summary>
+    private void NormOutput(int l, int first, int rows, T* normed)
+    {
+        T* normalized = _layers[l].Normalized.Pointer + (long)first * H;
+        fixed (T* weight = _net.Layers[l].Norm.Weight, bias = _net.Layers[l].Norm.Bias)
             for (int a = 0; a < rows; a++)
                 for (int c = 0; c < H; c += V.Count)
                     V.MultiplyAdd(V.Load(normalized + a * H + c), V.Load(weight + c), V.Load(bias + c)).Store(normed + a * H + c);
-        AddMatrix(layer.Attention, normed, H, _gAttention.Pointer + 3L * first * H, 3 * H, rows);
     }
 
     /// <summary>x = Wc [embedding ; n] + bc: the half of Wc that takes n, and each element's Wc [embedding ; 0] + bc.</summary>
@@ -100,7 +108,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         for (int p = first; p < Math.Min(end, _realPairs); p++)
         {
             int i = _atomsOfPair.Pointer[2 * p], j = _atomsOfPair.Pointer[2 * p + 1];
-            T* w = _radial.Pointer + 2L * p * h, gi = _gn.Pointer + (long)i * h, gj = _gn.Pointer + (long)j * h;
+            T* w = Radial + 2L * p * h, gi = _gn.Pointer + (long)i * h, gj = _gn.Pointer + (long)j * h;
             T* si = _sums + _net.NeighborGradient + _types[i] * h, sj = _sums + _net.NeighborGradient + _types[j] * h;
             V envelope = V.Splat(_envelope.Pointer[p]);
             for (int c = 0; c < h; c += V.Count)
@@ -119,8 +127,8 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         if (!Training)
             return;
         for (int p = Math.Max(first, _realPairs); p < end; p++)
-            new Span<T>(_radial.Pointer + 2L * p * H, H).Clear();
-        AddMatrix(_net.Radial, _radialBasis.Pointer + (long)first * _net.B, _net.B, _radial.Pointer + 2L * first * H, 2 * H, end - first);
+            new Span<T>(Radial + 2L * p * H, H).Clear();
+        AddMatrix(_net.Radial, _radialBasis.Pointer + (long)first * _net.B, _net.B, Radial + 2L * first * H, 2 * H, end - first);
     }
 
     private void AddRow(T* sum, T* row)

@@ -6,11 +6,11 @@ namespace PluginBridge.Core.Potentials.ViSNet;
 internal sealed class ViSNetScratch<T> : IDisposable
     where T : unmanaged
 {
-    public readonly NativeBuffer<T> A = new(), B = new(), C = new(), D = new(), Rows = new();
+    public readonly NativeBuffer<T> A = new(), B = new(), C = new(), D = new(), E = new(), Rows = new();
 
     public void Dispose()
     {
-        foreach (var buffer in (NativeBuffer<T>[])[A, B, C, D, Rows])
+        foreach (var buffer in (NativeBuffer<T>[])[A, B, C, D, E, Rows])
             buffer.Dispose();
     }
 }
@@ -20,7 +20,8 @@ internal sealed class ViSNetScratch<T> : IDisposable
 /// <remarks>
 /// Work is cut into stages, each stage into blocks of atoms, of edges of some atoms, or of pairs. A block writes only
 /// what belongs to its own atoms, edges or pairs; so blocks of a stage may run on any threads in any order with the same
-/// result to the last bit. Sums over an atom's edges as source run over the reverse edges of its own list.
+/// result to the last bit. Sums over an atom's edges as source run over the reverse edges of its own list. Nor does it matter
+/// whether the reverse pass finds what it needs or, where memory is short, makes it again (ViSNetGraph.Memory.cs).
 /// Inside, lengths are in ångström and energies in the network's unit.
 /// </remarks>
 internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
@@ -38,7 +39,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
     private readonly int H;
     private readonly int _channels;
     private readonly bool _normVectors;
-    private readonly List<IDisposable> _buffers = [];
+    private readonly List<INativeBuffer> _buffers = [];
 
     private int _atoms, _pairs, _realPairs, _edges, _edgeBlocks, _largestEdgeBlock;
     private int* _types;
@@ -61,7 +62,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
     private readonly NativeBuffer<T> _radialBasis, _neighborSums;
 
     // gradients
-    private readonly NativeBuffer<T> _gx, _gMessages, _gAttention, _gVectors, _gEdgeFeatures, _gPairProducts, _edgeTerms, _gn,
+    private readonly NativeBuffer<T> _gx, _gMessages, _gAttention, _gVectors, _gEdgeFeatures, _gPairProducts, _gPairFeatures, _edgeTerms, _gn,
         _gEnvelope, _gDirection, _gPair;
     private readonly NativeBuffer<T>[] _gv;
     private readonly NativeBuffer<double> _strain, _atomGradient;
@@ -78,15 +79,16 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
         (_dx, _dy, _dz, _ux, _uy, _uz) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
         (_envelope, _envelopeSlope, _decay, _decayRest, _inverseDistance, _geometry) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
         (_radial, _pairFeatures, _pairValue, _pairSlope) = (New<T>(), New<T>(), New<T>(), New<T>());
-        (_x0, _x, _messages, _vectorMessages, _edgeFeatures) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
+        (_x0, _x, _messages, _edgeFeatures) = (New<T>(), New<T>(), New<T>(), New<T>());
         (_radialBasis, _neighborSums) = (New<T>(), New<T>());
         (_atomEnergy, _strain, _atomGradient) = (New<double>(), New<double>(), New<double>());
         (_gx, _gMessages, _gAttention, _gVectors) = (New<T>(), New<T>(), New<T>(), New<T>());
         (_gEdgeFeatures, _gPairProducts, _edgeTerms, _gn) = (New<T>(), New<T>(), New<T>(), New<T>());
-        (_gEnvelope, _gDirection, _gPair) = (New<T>(), New<T>(), New<T>());
+        (_gEnvelope, _gDirection, _gPair, _gPairFeatures) = (New<T>(), New<T>(), New<T>(), New<T>());
+        (_shared, _pairGradients, _attention, _vectors, _dot, _output) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
         _gv = [New<T>(), New<T>()];
+        _vectorMessages = _gv[0]; // of one pass, and of the other
         _layers = [.. Enumerable.Range(0, net.Header.Layers + 1).Select(_ => new LayerMemory(this))];
-        Stages = BuildStages();
     }
 
     /// <summary>What one layer keeps for the reverse pass. The entry after the last layer holds only V and its scale.</summary>
@@ -95,15 +97,31 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
         /// <summary>Per atom: normalised scalars and 1/σ; q, k, v; vector features before the layer, and, if they are
         /// normalised, their norm's factor.</summary>
         public readonly NativeBuffer<T> Normalized = graph.New<T>(), InverseDeviation = graph.New<T>(),
-            Attention = graph.New<T>(), V = graph.New<T>(), VectorScale = graph.New<T>();
+            V = graph.New<T>(), VectorScale = graph.New<T>();
+
+        public NativeBuffer<T> Attention => graph._lean ? graph._attention : _attention;
 
         /// <summary>Per atom and component: v1, v2, v3 (, target, source); per atom: v1·v2 and the outputs o.</summary>
-        public readonly NativeBuffer<T> Vectors = graph.New<T>(), Dot = graph.New<T>(), Output = graph.New<T>();
+        public NativeBuffer<T> Vectors => graph._lean ? graph._vectors : _vectors;
+
+        public NativeBuffer<T> Dot => graph._lean ? graph._dot : _dot;
+
+        public NativeBuffer<T> Output => graph._lean ? graph._output : _output;
+
+        private readonly NativeBuffer<T> _attention = graph.New<T>(), _vectors = graph.New<T>(), _dot = graph.New<T>(),
+            _output = graph.New<T>();
+
+        /// <summary>Gives back what is kept in one of the two ways of working only (ViSNetGraph.Memory.cs).</summary>
+        public void Free()
+        {
+            foreach (var buffer in (ReadOnlySpan<NativeBuffer<T>>)[_attention, _vectors, _dot, _output, MessageZ, EdgeZ, Sums, Messages, Features])
+                buffer.Free();
+        }
 
         /// <summary>Per edge: arguments of the SiLU in (s1,) s2 and in dk, dv (, f). The reverse pass overwrites the first.</summary>
         public readonly NativeBuffer<T> MessageZ = graph.New<T>(), EdgeZ = graph.New<T>();
 
-        /// <summary>For weight gradients only. Per atom: Σ_j m_ij; per edge: m_ij, f.</summary>
+        /// <summary>For weight gradients, or where memory is short. Per atom: Σ_j m_ij; per edge: m_ij (weight gradients), f.</summary>
         public readonly NativeBuffer<T> Sums = graph.New<T>(), Messages = graph.New<T>(), Features = graph.New<T>();
     }
 
@@ -138,6 +156,9 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
         EnsureGraph();
         BuildEdges();
         BuildBlocks();
+        ChooseMemory();
+        BuildChunks();
+        BuildStages();
         LoadDisplacements();
         EnsureFeatures();
     }
@@ -227,57 +248,5 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
         }
         for (int p = _realPairs; p < padded; p++)
             _dx.Pointer[p] = _dy.Pointer[p] = _dz.Pointer[p] = T.Zero;
-    }
-
-    private void EnsureFeatures()
-    {
-        long n = _atoms, p = _pairs, e = _edges, h = H;
-        int last = _net.Header.Layers - 1;
-        _geometry.Ensure(4 * e);
-        _radial.Ensure(2 * p * h);
-        _pairFeatures.Ensure(p * h);
-        _pairValue.Ensure(p * _net.PairColumns);
-        _pairSlope.Ensure(p * _net.PairColumns);
-        foreach (var scalar in (ReadOnlySpan<NativeBuffer<T>>)[_x0, _x, _messages, _gx, _gMessages, _gn])
-            scalar.Ensure(n * h);
-        foreach (var vector in (ReadOnlySpan<NativeBuffer<T>>)[_vectorMessages, _gv[0], _gv[1]])
-            vector.Ensure(3 * n * h);
-        _atomEnergy.Ensure(n);
-        _atomGradient.Ensure(3 * n);
-        _gAttention.Ensure(3 * n * h);
-        _gVectors.Ensure(15 * n * h);
-        _gPair.Ensure(3 * p);
-        _gEnvelope.Ensure(e);
-        _gDirection.Ensure(3 * e);
-        _gPairProducts.Ensure(3 * e * h);
-        _edgeTerms.Ensure(2 * e * h);
-        if (last > 1)
-        {
-            _edgeFeatures.Ensure(e * h);
-            _gEdgeFeatures.Ensure(e * h);
-        }
-        _strain.Ensure(9L * NodeBlocks);
-        if (Training)
-            EnsureWeightInputs();
-        for (int l = 0; l <= last; l++)
-        {
-            var layer = _net.Layers[l];
-            var memory = _layers[l];
-            memory.Normalized.Ensure(n * h);
-            memory.InverseDeviation.Ensure(n);
-            memory.Attention.Ensure(3 * n * h);
-            memory.Output.Ensure(n * h * layer.OutputBlocks);
-            memory.MessageZ.Ensure(e * h * layer.MessageBlocks);
-            _layers[l + 1].V.Ensure(3 * n * h);
-            if (_normVectors)
-                _layers[l + 1].VectorScale.Ensure(n);
-            if (!layer.First)
-            {
-                memory.Vectors.Ensure(3 * n * h * layer.VectorBlocks);
-                memory.Dot.Ensure(n * h);
-            }
-            if (!layer.PairFeatures)
-                memory.EdgeZ.Ensure(e * h * layer.EdgeBlocks);
-        }
     }
 }

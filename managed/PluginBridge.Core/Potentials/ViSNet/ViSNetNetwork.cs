@@ -44,7 +44,6 @@ internal sealed class ViSNetNetwork<T, V>
         AtomGradient = map.Reserve(AtomEmbedding.Length);
         Radial = new Dense(map, B, 2 * H).Add("neighbor.distance_proj", 0, 0).Add("edge.proj", 0, H).Pack(out RadialT);
         Combine = new Dense(map, H, H).AddInputs("neighbor.combine.weight", h, h, 0, 0).Pack(out CombineT);
-        PairProducts = PairMatrices(map, out PairProductsT);
         Layers = [.. Enumerable.Range(0, Header.Layers).Select(l => new Layer(this, rows, l))];
         OutNorm = new Norm(map, "out_norm", h, H);
         Readout = [new ReadoutBlock(map, 0, H, h, Half, h / 2), new ReadoutBlock(map, 1, Half, h / 2, One, 1)];
@@ -68,13 +67,13 @@ internal sealed class ViSNetNetwork<T, V>
     /// <summary>Layers whose edge features are shared by both directions of a pair: 0 and 1.</summary>
     public int PairLayers => Math.Min(2, Header.Layers);
 
-    /// <summary>Columns of <see cref="PairProducts"/>: dk, dv of layer 0, dk, dv of layer 1, f_proj of layer 1 if it is
+    /// <summary>Columns of a pair's products: dk, dv of layer 0, dk, dv of layer 1, f_proj of layer 1 if it is
     /// not the last.</summary>
     public int PairColumns => (Header.Layers == 1 ? 2 : Header.Layers == 2 ? 4 : 5) * H;
 
     public readonly T[] RadialMeans, RadialBetas, Mask, NeighborEmbedding, AtomEmbedding;
     public readonly Norm OutNorm;
-    public readonly PackedMatrix<T, V> Radial, RadialT, Combine, CombineT, PairProducts, PairProductsT;
+    public readonly PackedMatrix<T, V> Radial, RadialT, Combine, CombineT;
     public readonly Layer[] Layers;
     public readonly ReadoutBlock[] Readout;
 
@@ -89,16 +88,6 @@ internal sealed class ViSNetNetwork<T, V>
         for (int i = 0; i < values.Length; i++)
             row[i] = T.CreateTruncating(values[i]);
         return row;
-    }
-
-    private PackedMatrix<T, V> PairMatrices(WeightMap<T, V> map, out PackedMatrix<T, V> transposed)
-    {
-        var dense = new Dense(map, H, PairColumns).Add("layers.0.dk_proj", 0, 0).Add("layers.0.dv_proj", 0, H);
-        if (Header.Layers > 1)
-            dense.Add("layers.1.dk_proj", 0, 2 * H).Add("layers.1.dv_proj", 0, 3 * H);
-        if (Header.Layers > 2)
-            dense.Add("layers.1.f_proj", 0, 4 * H);
-        return dense.Pack(out transposed);
     }
 
     /// <summary>Weight and bias of a layer normalisation.</summary>
@@ -149,13 +138,10 @@ internal sealed class ViSNetNetwork<T, V>
                     vectors.Add(name + "w_trg_proj", 0, 3 * H).Add(name + "w_src_proj", 0, 4 * H);
                 Vectors = vectors.Pack(out VectorsT);
             }
-            if (!PairFeatures)
-            {
-                var edges = new Dense(map, H, EdgeBlocks * H).Add(name + "dk_proj", 0, 0).Add(name + "dv_proj", 0, H);
-                if (UpdatesEdges)
-                    edges.Add(name + "f_proj", 0, 2 * H);
-                Edges = edges.Pack(out EdgesT);
-            }
+            var edges = new Dense(map, H, EdgeBlocks * H).Add(name + "dk_proj", 0, 0).Add(name + "dv_proj", 0, H);
+            if (UpdatesEdges)
+                edges.Add(name + "f_proj", 0, 2 * H);
+            Edges = edges.Pack(out EdgesT);
         }
 
         public readonly bool First, UpdatesEdges, PairFeatures;
@@ -170,8 +156,8 @@ internal sealed class ViSNetNetwork<T, V>
         public int EdgeBlocks => UpdatesEdges ? 3 : 2;
 
         public readonly Norm Norm;
-        public readonly PackedMatrix<T, V> Attention, AttentionT, Message, MessageT, Output, OutputT;
-        public readonly PackedMatrix<T, V>? Vectors, VectorsT, Edges, EdgesT;
+        public readonly PackedMatrix<T, V> Attention, AttentionT, Message, MessageT, Output, OutputT, Edges, EdgesT;
+        public readonly PackedMatrix<T, V>? Vectors, VectorsT;
     }
 
     /// <summary>Matrices of one gated block of the read-out. The last block's gate and vec2_proj do not touch the energy and

@@ -73,8 +73,10 @@ public sealed class ViSNetPotential : IPotential
     /// <summary>Evaluators created before stay usable.</summary>
     public void Dispose() => _disposed = true;
 
-    /// <summary>An evaluator with a given register type, for tests of widths that this machine would not choose.</summary>
-    internal ViSNetEvaluator<T, V> Create<T, V>(IReadOnlyList<Molecule> molecules, int threads)
+    /// <summary>An evaluator with a given register type, and memory budget (bytes), for tests of what this
+    /// machine would not choose.</summary>
+    internal ViSNetEvaluator<T, V> Create<T, V>(IReadOnlyList<Molecule> molecules, int threads,
+        long memoryBudget = ViSNetGraph<T, V>.DefaultMemoryBudget)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where V : unmanaged, ISimd<V, T>
     {
@@ -82,7 +84,7 @@ public sealed class ViSNetPotential : IPotential
         {
             if (!_networks.TryGetValue(typeof(V), out object? network))
                 _networks[typeof(V)] = network = new ViSNetNetwork<T, V>(_weights);
-            return new ViSNetEvaluator<T, V>((ViSNetNetwork<T, V>)network, molecules, threads);
+            return new ViSNetEvaluator<T, V>((ViSNetNetwork<T, V>)network, molecules, threads, memoryBudget);
         }
     }
 

@@ -159,7 +159,7 @@ internal sealed unsafe class TrainingEngine<T, V> : ITrainingEngine
             T seed = sums != null ? T.CreateTruncating(_seeds[frame]) : T.Zero;
             bool seeded = seed != T.Zero; // else the frame has no part in the sums
             graph.SumWeightGradients(seeded ? sums : null, seeded ? seed : T.One);
-            double energy = Run(lane, frame, seeded || _gradients != null ? graph.Stages.Length : graph.EnergyStages);
+            double energy = Run(lane, frame, seeded || _gradients != null);
             if (_energies != null)
                 _energies[frame] = _energyFactor * energy;
             if (_gradients != null)
@@ -169,11 +169,12 @@ internal sealed unsafe class TrainingEngine<T, V> : ITrainingEngine
     }
 
     /// <summary>Runs the stages of a frame; returns the network's energy.</summary>
-    private double Run(Lane lane, int frame, int stages)
+    private double Run(Lane lane, int frame, bool gradients)
     {
         var graph = lane.Graph;
         graph.Load(_types.Pointer + _firstAtom[frame], _firstAtom[frame + 1] - _firstAtom[frame], _positions + 3L * _firstAtom[frame],
             PeriodicBox.Create(default, _cutoff), _cutoff, frame);
+        int stages = gradients ? graph.Stages.Count : graph.EnergyStages;
         for (int s = 0; s < stages; s++)
         {
             int blocks = graph.Blocks(graph.Stages[s]);

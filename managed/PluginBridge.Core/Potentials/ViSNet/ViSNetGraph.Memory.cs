@@ -1,0 +1,186 @@
+namespace PluginBridge.Core.Potentials.ViSNet;
+
+// What is kept between the passes. A molecule within the budget keeps all that the reverse pass needs. A larger one is
+// 'lean': it keeps f of each layer, x, v and the sums of messages, and the reverse pass makes the rest again, block by
+// block. What edges owe their sources and pairs then lives for a chunk of consecutive target atoms only. Sums have the same
+// terms in the same order either way.
+internal sealed unsafe partial class ViSNetGraph<T, V>
+{
+    /// <summary>Bytes up to which everything is kept.</summary>
+    public const long DefaultMemoryBudget = 512L << 20;
+
+    private bool _lean;
+    private int[] _chunkBlock = new int[2];
+    private int _chunks;
+
+    // Lean. Pairs, 3 H: radial projections until f is there, then f of layer 2, then pair products of the reverse pass.
+    // Pairs, 3 H: pair products of the forward pass, then their gradients. Atoms: the layer at hand.
+    private readonly NativeBuffer<T> _shared, _pairGradients, _attention, _vectors, _dot, _output;
+
+    /// <summary>Bytes up to which everything is kept.</summary>
+    public long MemoryBudget { get; init; } = DefaultMemoryBudget;
+
+    /// <summary>Whether the molecule at hand is too large to keep everything.</summary>
+    public bool Lean => _lean;
+
+    /// <summary>Bytes in buffers.</summary>
+    public long Bytes => _buffers.Sum(buffer => buffer.Bytes);
+
+    private T* Radial => _lean ? _shared.Pointer : _radial.Pointer;
+
+    /// <summary>Gradient with respect to f of edges. Where memory is short it takes the place of the last layer's f, whose blocks
+    /// are through with it when they write; if that is layer 2's, its place is taken.</summary>
+    private T* EdgeGradient => _lean && _net.Layers.Length > 3 ? _layers[_net.Layers.Length - 1].Features.Pointer : _gEdgeFeatures.Pointer;
+
+    private int ChunkAtom(int chunk) => _blockStart.Pointer[_chunkBlock[chunk]];
+
+    private int ChunkEdge(int chunk) => _edgeStart.Pointer[ChunkAtom(chunk)];
+
+    /// <summary>Of a chunk's edges: arguments of (s1,) s2, later s1 and the gradient of v_j; element 0 of the molecule's array.</summary>
+    private T* MessageTerms(int l, int chunk) => !_lean ? _layers[l].MessageZ.Pointer
+        : _layers[0].MessageZ.Pointer - (long)ChunkEdge(chunk) * _net.Layers[l].MessageBlocks * H;
+
+    /// <summary>Of a chunk's edges: gradients of k_j and w1·w2; likewise.</summary>
+    private T* SourceTerms(int chunk) => _edgeTerms.Pointer - 2L * ChunkEdge(chunk) * H;
+
+    private long BytesToKeepAll()
+    {
+        long atom = 33, edge = 5 + (_net.Layers.Length > 2 ? 2 : 0), pair = 4 + 2 * _net.PairColumns / H;
+        foreach (var layer in _net.Layers)
+        {
+            atom += 11 + layer.OutputBlocks + 3 * layer.VectorBlocks;
+            edge += layer.MessageBlocks + (layer.PairFeatures ? 0 : layer.EdgeBlocks);
+        }
+        return (_atoms * atom + _edges * edge + _pairs * pair) * H * sizeof(T);
+    }
+
+    /// <summary>Decides what is kept. A molecule around the border stays lean: buffers are not to come and go.</summary>
+    private void ChooseMemory()
+    {
+        bool lean = !Training && BytesToKeepAll() > (_lean ? MemoryBudget - MemoryBudget / 10 : MemoryBudget);
+        if (lean == _lean)
+            return;
+        FreeFeatures();
+        _lean = lean;
+    }
+
+    /// <summary>Gives back the large buffers that one of the two ways of working has and the other has not.</summary>
+    private void FreeFeatures()
+    {
+        foreach (var buffer in (ReadOnlySpan<NativeBuffer<T>>)[_radial, _pairValue, _pairSlope, _edgeFeatures, _gEdgeFeatures,
+                     _gPairProducts, _gPairFeatures, _edgeTerms, _shared, _pairGradients, _attention, _vectors, _dot, _output])
+            buffer.Free();
+        foreach (var layer in _layers)
+            layer.Free();
+    }
+
+    /// <summary>Consecutive edge blocks whose terms take a sixteenth of the budget, at least one block; all of them if all is kept.</summary>
+    private void BuildChunks()
+    {
+        long limit = _lean ? MemoryBudget / 16 / (7L * H * sizeof(T)) : long.MaxValue;
+        _chunks = 0;
+        for (int block = 0; block < _edgeBlocks;)
+        {
+            if (_chunks + 1 >= _chunkBlock.Length)
+                Array.Resize(ref _chunkBlock, 2 * _chunkBlock.Length);
+            _chunkBlock[_chunks++] = block;
+            int begin = _edgeStart.Pointer[_blockStart.Pointer[block]];
+            do
+                block++;
+            while (block < _edgeBlocks && _edgeStart.Pointer[_blockStart.Pointer[block + 1]] - begin <= limit);
+        }
+        _chunkBlock[_chunks] = _edgeBlocks;
+    }
+
+    private int LargestChunk()
+    {
+        int largest = 0;
+        for (int chunk = 0; chunk < _chunks; chunk++)
+            largest = Math.Max(largest, ChunkEdge(chunk + 1) - ChunkEdge(chunk));
+        return largest;
+    }
+
+    private void EnsureFeatures()
+    {
+        long n = _atoms, p = _pairs, e = _edges, h = H;
+        int last = _net.Header.Layers - 1;
+        _geometry.Ensure(4 * e);
+        _pairFeatures.Ensure(p * h);
+        foreach (var scalar in (ReadOnlySpan<NativeBuffer<T>>)[_x0, _x, _messages, _gx, _gMessages, _gn])
+            scalar.Ensure(n * h);
+        foreach (var vector in (ReadOnlySpan<NativeBuffer<T>>)[_gv[0], _gv[1]])
+            vector.Ensure(3 * n * h);
+        _atomEnergy.Ensure(n);
+        _atomGradient.Ensure(3 * n);
+        _gAttention.Ensure(3 * n * h);
+        _gVectors.Ensure(15 * n * h);
+        _gPair.Ensure(3 * p);
+        _gEnvelope.Ensure(e);
+        _gDirection.Ensure(3 * e);
+        _strain.Ensure(9L * NodeBlocks);
+        for (int l = 0; l <= last; l++)
+        {
+            var layer = _net.Layers[l];
+            var memory = _layers[l];
+            memory.Normalized.Ensure(n * h);
+            memory.InverseDeviation.Ensure(n);
+            memory.Attention.Ensure(3 * n * h);
+            memory.Output.Ensure(n * h * (_lean ? 3 : layer.OutputBlocks));
+            _layers[l + 1].V.Ensure(3 * n * h);
+            if (_normVectors)
+                _layers[l + 1].VectorScale.Ensure(n);
+            if (!layer.First)
+            {
+                memory.Vectors.Ensure(3 * n * h * (_lean ? 5 : layer.VectorBlocks));
+                memory.Dot.Ensure(n * h);
+            }
+        }
+        if (_lean)
+            EnsureLean();
+        else
+            EnsureAll();
+        if (Training)
+            EnsureWeightInputs();
+    }
+
+    private void EnsureAll()
+    {
+        long p = _pairs, e = _edges, h = H;
+        _radial.Ensure(2 * p * h);
+        _pairValue.Ensure(p * _net.PairColumns);
+        _pairSlope.Ensure(p * _net.PairColumns);
+        _gPairProducts.Ensure(3 * e * h);
+        _gPairFeatures.Ensure(p * h);
+        _edgeTerms.Ensure(2 * e * h);
+        if (_net.Layers.Length > 2)
+        {
+            _edgeFeatures.Ensure(e * h);
+            _gEdgeFeatures.Ensure(e * h);
+        }
+        for (int l = 0; l < _net.Layers.Length; l++)
+        {
+            var layer = _net.Layers[l];
+            _layers[l].MessageZ.Ensure(e * h * layer.MessageBlocks);
+            if (!layer.PairFeatures)
+                _layers[l].EdgeZ.Ensure(e * h * layer.EdgeBlocks);
+        }
+    }
+
+    private void EnsureLean()
+    {
+        long chunk = LargestChunk(), h = H;
+        _shared.Ensure(3L * _pairs * h);
+        _pairGradients.Ensure(3L * _pairs * h);
+        _gPairProducts.Ensure(3 * chunk * h);
+        _edgeTerms.Ensure(2 * chunk * h);
+        _layers[0].MessageZ.Ensure(2 * chunk * h);
+        for (int l = 0; l < _net.Layers.Length; l++)
+        {
+            _layers[l].Sums.Ensure((long)_atoms * h);
+            if (l > 2)
+                _layers[l].Features.Ensure((long)_edges * h);
+        }
+        if (_net.Layers.Length == 3)
+            _gEdgeFeatures.Ensure((long)_edges * h);
+    }
+}
