@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("openmm")
+from conftest import STAGED  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "training"))
 
@@ -33,7 +35,7 @@ def model(tmp_path):
 
 def write_card(model, *arguments):
     return subprocess.run([sys.executable, "-m", "pbtrain.card", model, *arguments], text=True, capture_output=True,
-                          env={"PYTHONPATH": str(ROOT / "training"), "PATH": "/usr/bin"})
+                          env={"PYTHONPATH": f"{ROOT / 'training'}:{STAGED}", "PATH": "/usr/bin"})
 
 
 def written(path, content):

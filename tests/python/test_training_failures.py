@@ -10,6 +10,8 @@ import pytest
 pytest.importorskip("openmm")
 pytest.importorskip("pdbfixer")
 pytest.importorskip("torch")
+from conftest import STAGED  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "training"))
 
@@ -28,7 +30,7 @@ def run(tmp_path_factory):
 
     def call(*options):
         return subprocess.run([sys.executable, "-m", "pbtrain.failures", str(path), "--workers", "1", *map(str, options)],
-                              env={**os.environ, "PYTHONPATH": str(ROOT / "training")}, capture_output=True, text=True, timeout=300)
+                              env={**os.environ, "PYTHONPATH": f"{ROOT / 'training'}:{STAGED}"}, capture_output=True, text=True, timeout=300)
     return folder, call
 
 
