@@ -48,6 +48,20 @@ def energyForces(system, positions, platform="Reference", **properties):
     return evaluate(context(system, positions, platform, **properties))
 
 
+def gradientError(ctx, positions, atoms, step):
+    """max |F + dE/dr| / max |F| over some atoms of a Context, F of all atoms; leaves the Context at these positions (nm)."""
+    ctx.setPositions(positions)
+    _, forces = evaluate(ctx)
+
+    def energy(x):
+        ctx.setPositions(x)
+        return ctx.getState(getEnergy=True).getPotentialEnergy()._value
+
+    numerical = numericalForces(energy, positions, atoms, step)
+    ctx.setPositions(positions)
+    return np.abs(forces[atoms] - numerical).max() / np.abs(forces).max()
+
+
 def numericalForces(energy, positions, atoms, step):
     """-dE/dr of some atoms by central differences of fourth order.
 

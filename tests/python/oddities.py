@@ -203,16 +203,10 @@ def _alone(lines):
     return [e.put(x, 18, "GLY") for x in lines if e.number(x) == 2 and e.atom_name(x) in ("N", "CA", "C", "O")]
 
 
-@oddity("an amino acid on its own", ("GLY 2 (chain A) has no hydrogen atoms",), ("GLY 2 (chain A) is a chain of one residue", "--termini capped"),
-        twin="alanine")
-def _(lines):
-    return _alone(lines)
-
-
-@oddity("an amino acid on its own, to be capped", ("GLY 2 (chain A) has no hydrogen atoms",), RUNS, twin="alanine", options={"termini": "capped"},
-        reports=("cap", "ACE before it"))
-def _(lines):
-    return _alone(lines)
+oddity("an amino acid on its own", ("GLY 2 (chain A) has no hydrogen atoms",), ("GLY 2 (chain A) is a chain of one residue", "--termini capped"),
+        twin="alanine")(_alone)
+oddity("an amino acid on its own, to be capped", ("GLY 2 (chain A) has no hydrogen atoms",), RUNS, twin="alanine", options={"termini": "capped"},
+        reports=("cap", "ACE before it"))(_alone)
 
 
 @oddity("a hydrogen too many", ("atom HA9 of HIS 2", "is not an atom"), SAME, reports=("removed-hydrogen", "HA9"))
@@ -395,17 +389,6 @@ def _(lines):
     return e.where(lines, e.an_atom(3, "OD1"), lambda x: [x, e.put(e.at(e.named(x, "HD1"), h), 77, " H")])
 
 
-@oddity("protonated glutamate at a chain's end", ("is GLH at the end of a chain", "ff14SB"), ("is GLH (by its hydrogens), and ff14SB has none", "--termini capped"), twin="penta")
-def _(lines):
-    return _glutamic_end(lines)
-
-
-@oddity("protonated glutamate at a chain's end, to be capped", ("is GLH at the end of a chain",), RUNS, twin="penta",
-        options={"termini": "capped"}, reports=("cap", "NME after it"))
-def _(lines):
-    return _glutamic_end(lines)
-
-
 def _glutamic_end(lines):
     made = [e.put(x, 18, "GLH") if e.number(x) == 6 else x for x in lines if e.number(x) < 7]
     n = e.position(e.find(lines, 7, "N"))
@@ -415,9 +398,16 @@ def _glutamic_end(lines):
     return made
 
 
+oddity("protonated glutamate at a chain's end", ("is GLH at the end of a chain", "ff14SB"), ("is GLH (by its hydrogens), and ff14SB has none", "--termini capped"), twin="penta")(_glutamic_end)
+oddity("protonated glutamate at a chain's end, to be capped", ("is GLH at the end of a chain",), RUNS, twin="penta",
+        options={"termini": "capped"}, reports=("cap", "NME after it"))(_glutamic_end)
+
+
 # Modified residues and molecules beside the protein
 
-def _selenomethionine(lines):
+@oddity("selenomethionine (MSE)", ("MSE 3 (chain A) is not an amino acid", "pluginbridge prepare"), RUNS, twin="penta",
+        reports=("replaced-residue", "replaced by MET"))
+def _(lines):
     cg, cd, ce = (e.position(e.find(lines, 3, n)) for n in ("CG", "CD", "CE"))
     se = e.bonded(cg, cd, 1.95)
     made = e.without(lines, lambda x: e.number(x) == 3 and (e.is_hydrogen(x) or e.atom_name(x) == "NZ"))
@@ -426,28 +416,16 @@ def _selenomethionine(lines):
     return e.rename_residue(made, 3, "MSE")
 
 
-@oddity("selenomethionine (MSE)", ("MSE 3 (chain A) is not an amino acid", "pluginbridge prepare"), RUNS, twin="penta",
-        reports=("replaced-residue", "replaced by MET"))
-def _(lines):
-    return _selenomethionine(lines)
-
-
 def _phosphoserine(lines):
     og, hg = e.position(e.find(lines, 5, "OG")), e.position(e.find(lines, 5, "HG"))
     made = e.where(lines, e.an_atom(5, "HG"), lambda x: e.put(e.at(e.named(x, "P"), e.bonded(og, hg, 1.61)), 77, " P"))
     return e.rename_residue(made, 5, "SEP")
 
 
-@oddity("a modified residue (phosphoserine)", ("SEP 5 (chain A) is not an amino acid",), ("SEP 5 (chain A) is no amino acid", "--nonstandard replace"),
-        twin="penta")
-def _(lines):
-    return _phosphoserine(lines)
-
-
-@oddity("a modified residue, to be replaced", ("SEP 5 (chain A) is not an amino acid",), RUNS, twin="penta", options={"nonstandard": "replace"},
-        reports=("replaced-residue", "replaced by SER without P"))
-def _(lines):
-    return _phosphoserine(lines)
+oddity("a modified residue (phosphoserine)", ("SEP 5 (chain A) is not an amino acid",), ("SEP 5 (chain A) is no amino acid", "--nonstandard replace"),
+        twin="penta")(_phosphoserine)
+oddity("a modified residue, to be replaced", ("SEP 5 (chain A) is not an amino acid",), RUNS, twin="penta", options={"nonstandard": "replace"},
+        reports=("replaced-residue", "replaced by SER without P"))(_phosphoserine)
 
 
 def _methylated(lines):
@@ -456,16 +434,10 @@ def _methylated(lines):
     return e.rename_residue(made, 2, "MAA")
 
 
-@oddity("an N-methylated residue", ("MAA 2 (chain A) is not an amino acid",), ("MAA 2 (chain A) is no amino acid", "--nonstandard replace"),
-        twin="alanine")
-def _(lines):
-    return _methylated(lines)
-
-
-@oddity("an N-methylated residue, to be replaced", ("MAA 2 (chain A) is not an amino acid",), RUNS, twin="alanine",
-        options={"nonstandard": "replace"}, reports=("replaced-residue", "without CM"))
-def _(lines):
-    return _methylated(lines)
+oddity("an N-methylated residue", ("MAA 2 (chain A) is not an amino acid",), ("MAA 2 (chain A) is no amino acid", "--nonstandard replace"),
+        twin="alanine")(_methylated)
+oddity("an N-methylated residue, to be replaced", ("MAA 2 (chain A) is not an amino acid",), RUNS, twin="alanine",
+        options={"nonstandard": "replace"}, reports=("replaced-residue", "without CM"))(_methylated)
 
 
 @oddity("an N-methylated residue under the standard name", ("atom CM of ALA 2", "is not an atom"), ("ALA 2 (chain A) has CM, which ALA has not",),

@@ -11,15 +11,7 @@ SCHEMES = ["whole", "dipeptide", "window2", "window3", "window2+pairs:4-6"]
 
 def worstDifference(system, positions, atoms, step):
     """max |F + dE/dr| / max |F| over some atoms."""
-    ctx = hosts.context(system, positions)
-    _, forces = hosts.evaluate(ctx)
-
-    def energy(x):
-        ctx.setPositions(x)
-        return ctx.getState(getEnergy=True).getPotentialEnergy()._value
-
-    numerical = hosts.numericalForces(energy, positions, atoms, step)
-    return np.abs(forces[atoms] - numerical).max() / np.abs(forces).max()
+    return hosts.gradientError(hosts.context(system, positions), positions, atoms, step)
 
 
 def worstAlongDirections(system, positions, directions, step):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 openmm = pytest.importorskip("openmm")
+pytest.importorskip("pdbfixer")
 import hosts  # noqa: E402
 import nve_drift  # noqa: E402
 from conftest import ROOT  # noqa: E402
@@ -12,7 +13,9 @@ from openmm import app, unit  # noqa: E402
 from test_ligand import xtbEnergy  # noqa: E402
 
 sys.path.insert(0, str(ROOT / "examples"))
+sys.path.insert(0, str(ROOT / "training"))
 import ligand_gfn2  # noqa: E402
+from pbtrain.molecules import build_topology  # noqa: E402
 
 SERINE = 4  # in ACE-ALA-LYS-PRO-SER-GLU-NME
 CAP_LENGTH = 0.109  # nm, C-H
@@ -30,26 +33,6 @@ def ends(topology):
     caps = {("ACE", "HH32"): (find["PRO", "CA"], find["PRO", "N"]), ("ACE", "HH33"): (find["PRO", "CA"], find["PRO", "CB"]),
             ("NME", "HH32"): (find["GLU", "CA"], find["GLU", "C"]), ("NME", "HH33"): (find["GLU", "CA"], find["GLU", "CB"])}
     return real, caps
-
-
-def capped_serine():
-    """Topology of ACE-SER-NME as OpenMM's ff14SB names its atoms."""
-    forcefield = app.ForceField(hosts.FF14SB)
-    topology = app.Topology()
-    chain, bonds = topology.addChain(), []
-    last = None
-    for name in ("ACE", "SER", "NME"):
-        template = forcefield._templates[name]
-        residue = topology.addResidue(name, chain)
-        atoms = [topology.addAtom(a.name, a.element, residue) for a in template.atoms]
-        bonds += [(atoms[i], atoms[j]) for i, j in template.bonds]
-        named = {a.name: a for a in atoms}
-        if last is not None:
-            bonds.append((last, named["N"]))
-        last = named.get("C")
-    for a, b in bonds:
-        topology.addBond(a, b)
-    return topology, forcefield.createSystem(topology)
 
 
 def only(system, keep, lennard_jones=None, charges=True):
@@ -109,7 +92,8 @@ def test_one_residue_is_the_sum_of_its_parts(plugin, gfn2, pentapeptide, tmp_pat
     for name, (anchor, replaced) in caps.items():
         bond = x[replaced] - x[anchor]
         hydrogens[name] = x[anchor] + CAP_LENGTH * bond / np.linalg.norm(bond)
-    molecule, template = capped_serine()
+    molecule = build_topology([["ACE", "SER", "NME"]]).topology
+    template = hosts.vacuumSystem(molecule)
     names = [(a.residue.name, a.name) for a in molecule.atoms()]
     assert set(names) == {*real, *caps}
     capped = np.array([hydrogens[n] if n in caps else x[real[n]] for n in names])

@@ -5,9 +5,10 @@
 
 By default 100 ps at 300 K and 50 ps at 500 K of each form: Langevin dynamics, friction 1/ps, no constraints, network
 in single precision; hydrogens of 3 u and steps of 2 fs, which visit the same conformations as 1 fs with hydrogens' own mass
-(--hydrogen-mass 0 --step 1) in half the time: masses do not change the distribution, and C-H bonds take 16 fs.  A run fails if a bond is 1.4 times its equilibrium length (told apart: a
-proton that has moved to another atom), a centre has inverted, the mean temperature of 5 ps is beyond half to one and a half
-times the thermostat's, or a number is not finite (watch.py).  Flips between cis and trans are counted, no failure.
+(--hydrogen-mass 0 --step 1) in half the time: masses do not change the distribution, and C-H bonds take 16 fs.  A run
+fails if a bond is 1.4 times its equilibrium length (told apart: a proton that has moved to another atom), a centre has
+inverted, the mean temperature of 5 ps is beyond half to one and a half times the thermostat's, or a number is not finite
+(watch.py).  Flips between cis and trans are counted, no failure.
 
 --out gets one line of JSON when a run ends; runs that are there already are not run again.  Exit status 1 if any failed.
 """

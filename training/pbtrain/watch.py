@@ -84,7 +84,7 @@ class Watch:
         k = int(ratios.argmax())
         self.longest = float(ratios[k])
         self.worst = max(self.worst, (self.longest, "-".join(map(self._label, self.check.bonds[k]))))
-        for bond in self.check.brokenBonds(x / 10, self.lengths / 10, BROKEN)[:1]:
+        for bond in self.check.brokenBonds(x / 10, ratios, BROKEN)[:1]:
             first, second = self._label(bond.first), self._label(bond.second)
             if bond.movedTo is not None:
                 raise Failed("proton transfer", f"{first} from {second} to {self._label(bond.movedTo)} {where}")

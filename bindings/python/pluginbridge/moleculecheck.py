@@ -73,16 +73,15 @@ class MoleculeCheck:
         others, centres = x[self.centres[:, 1:]], x[self.centres[:, :1]]
         return np.sign(np.linalg.det(nearestImage((others - centres).reshape(-1, 3), box).reshape(-1, 3, 3)))
 
-    def brokenBonds(self, x: np.ndarray, references: np.ndarray, limit: float,
+    def brokenBonds(self, x: np.ndarray, ratios: np.ndarray, limit: float,
                     box: Optional[np.ndarray] = None) -> list[BrokenBond]:
-        """Bonds longer than `limit` times their reference (nm), longest ratio first."""
-        lengths = self.lengths(x, box)
-        ratios = lengths / references
-        return [self._broken(x, k, float(lengths[k]), float(ratios[k]), box)
-                for k in np.argsort(-ratios, kind="stable") if ratios[k] > limit]
+        """Bonds whose `ratios`, of :meth:`lengths` to references, exceed `limit`; longest ratio first."""
+        broken = np.flatnonzero(ratios > limit)
+        return [self._broken(x, k, float(ratios[k]), box) for k in broken[np.argsort(-ratios[broken], kind="stable")]]
 
-    def _broken(self, x, bond, length, ratio, box) -> BrokenBond:
+    def _broken(self, x, bond, ratio, box) -> BrokenBond:
         i, j = (int(k) for k in self.bonds[bond])
+        length = float(np.linalg.norm(nearestImage(x[[i]] - x[[j]], box)))
         if self.numbers[j] == 1:
             i, j = j, i
         moved = None

@@ -56,6 +56,8 @@ def add_heavy_atoms(raw: RawFile, chains: list[Chain], others: list[Residue], se
     if not any(chain.gaps or _lacking(chain, residue) for chain in chains for residue in chain.residues):
         return
     pdbfixer = require_pdbfixer()
+    from openmm import unit
+
     fixer = pdbfixer.PDBFixer(pdbfile=io.StringIO(_heavy_atom_text(chains, others)))
     fixer.missingResidues = {(i, position): list(names) for i, chain in enumerate(chains) for position, names in chain.gaps.items()}
     fixer.findMissingAtoms()
@@ -63,7 +65,7 @@ def add_heavy_atoms(raw: RawFile, chains: list[Chain], others: list[Residue], se
     fixer.missingTerminals = {r: names for r, names in fixer.missingTerminals.items() if (r.chain.index, int(r.id) - 1) in ends}
     with quiet_platform(fixer.topology.getNumAtoms()):
         fixer.addMissingAtoms(seed=seed)
-    positions = fixer.positions.value_in_unit_system(_nm())
+    positions = fixer.positions.value_in_unit(unit.nanometer)
     for chain, built in zip(chains, fixer.topology.chains()):
         _take_over(chain, list(built.residues()), positions, report)
     used = {r.key for chain in chains for r in chain.residues}
@@ -74,12 +76,6 @@ def add_heavy_atoms(raw: RawFile, chains: list[Chain], others: list[Residue], se
             if distance > 2.0:
                 fail(raw, after, f"could not be joined to {before}, which was modelled ({distance:.1f} Angstrom): "
                      "the gap is too wide for the residues of SEQRES. Cap the ends instead (breaks=\"cap\", --breaks cap)")
-
-
-def _nm():
-    from openmm import unit
-
-    return unit.md_unit_system
 
 
 def _lacking(chain, residue):
@@ -158,7 +154,7 @@ def add_caps(chains: list[Chain], report: Report) -> None:
         if last.cap_after and last.name not in pdbnames.CAPS:
             last.atoms = [a for a in last.atoms if a.name not in ("OXT", "HXT")]
             ca, c, o = (np.array(last.atom(n).position) for n in ("CA", "C", "O"))
-            n = c - 1.335 * _unit(_unit(ca - c) + _unit(o - c))
+            n = c - 1.335 * unit_vector(unit_vector(ca - c) + unit_vector(o - c))
             atoms = [("N", n), ("C", _place(ca, c, n, 1.449, 121.9, 180.0))]
             chain.residues.append(_cap("NME", last, +1, atoms, used, report))
         if first.cap_before and first.name not in pdbnames.CAPS:
@@ -173,7 +169,7 @@ def _acetyl(residue, everything):
     ring = residue.atom("CD") if residue.name in ("PRO", "HYP") else None
     best = None
     for phi in range(-180, 180, 15):
-        carbonyl = (n - 1.335 * _unit(_unit(ca - n) + _unit(np.array(ring.position) - n)) if ring is not None
+        carbonyl = (n - 1.335 * unit_vector(unit_vector(ca - n) + unit_vector(np.array(ring.position) - n)) if ring is not None
                     else _place(c, ca, n, 1.335, 121.9, phi))
         methyl = _place(ca, n, carbonyl, 1.522, 116.6, 180.0)
         oxygen = _place(ca, n, carbonyl, 1.229, 122.9, 0.0)
@@ -192,7 +188,8 @@ def _cap(name, beside, step, atoms, used, report):
     return cap
 
 
-def _unit(vector):
+def unit_vector(vector):
+    """A vector's direction."""
     return vector / (vector @ vector) ** 0.5
 
 
@@ -201,7 +198,7 @@ def _place(a, b, c, length, angle, dihedral):
     import numpy as np
 
     angle, dihedral = math.radians(angle), math.radians(dihedral)
-    bc = _unit(c - b)
-    normal = _unit(np.cross(b - a, bc))
+    bc = unit_vector(c - b)
+    normal = unit_vector(np.cross(b - a, bc))
     in_plane = np.cross(normal, bc)
     return c + length * (-math.cos(angle) * bc + math.sin(angle) * (math.cos(dihedral) * in_plane + math.sin(dihedral) * normal))

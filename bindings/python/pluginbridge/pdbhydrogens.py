@@ -6,6 +6,7 @@ import random
 
 from . import pdbnames
 from .errors import TopologyError, UnsupportedError
+from .pdbbuild import unit_vector
 from .pdbchains import Chain
 from .pdbtext import Atom, RawFile, Residue, fail
 from .preparation import Report
@@ -110,7 +111,7 @@ def _end(chain, index):
 
 def add_hydrogens(chains: list[Chain], others: list[Residue], bridges: list, ph: float, seed: int, report: Report) -> None:
     """Adds missing hydrogens to protein and waters; other molecules are left as they are."""
-    from openmm import app
+    from openmm import app, unit
 
     residues = [r for chain in chains for r in chain.residues]
     before = {id(r): {a.name for a in r.atoms} for r in [*residues, *others]}
@@ -128,7 +129,7 @@ def add_hydrogens(chains: list[Chain], others: list[Residue], bridges: list, ph:
         modeller.addHydrogens(pH=7.0, variants=variants, platform=platform(top.getNumAtoms()))  # forms are chosen already
     finally:
         random.setstate(state)
-    made = modeller.positions.value_in_unit_system(_md())
+    made = modeller.positions.value_in_unit(unit.nanometer)
     for residue, new in zip([*residues, *others], modeller.topology.residues()):
         residue.atoms = _merge(residue, new, made)
     for chain in (c for c in chains if c.ring):
@@ -154,9 +155,9 @@ def _shape_water(residue):
     if residue.name != "HOH" or oxygen is None or not new:
         return
     o = np.array(oxygen.position)
-    arms = [_normalised(np.array(a.position) - o) for a in new]
+    arms = [unit_vector(np.array(a.position) - o) for a in new]
     if len(arms) == 2:
-        middle, across = _normalised(arms[0] + arms[1]), _normalised(arms[0] - arms[1])
+        middle, across = unit_vector(arms[0] + arms[1]), unit_vector(arms[0] - arms[1])
         half = math.radians(104.52 / 2)
         arms = [math.cos(half) * middle + sign * math.sin(half) * across for sign in (1, -1)]
     for atom, arm in zip(new, arms):
@@ -173,19 +174,15 @@ def _choose_histidines(chains, others, ph, report):
 
     def bonds(residue, nitrogen, *ring):
         n = np.array(residue.atom(nitrogen).position)
-        hydrogen = n + _normalised(sum(n - np.array(residue.atom(name).position) for name in ring))
+        hydrogen = n + unit_vector(sum(n - np.array(residue.atom(name).position) for name in ring))
         near = [i for i in np.flatnonzero(((positions - n) ** 2).sum(axis=1) < 3.5 ** 2) if polar[i][0] is not residue]
-        cosines = [_normalised(hydrogen - n) @ _normalised(positions[i] - hydrogen) for i in near]
+        cosines = [unit_vector(hydrogen - n) @ unit_vector(positions[i] - hydrogen) for i in near]
         return any(cosine > math.cos(math.radians(50)) for cosine in cosines)
 
     for residue in (r for c in chains for r in c.residues if r.name == "HIS" and not r.form):
         epsilon = bonds(residue, "NE2", "CD2", "CE1") and not bonds(residue, "ND1", "CG", "CE1")
         residue.form = "HIE" if epsilon else "HID"
         report.add("protonation", residue, f"{residue.form}, by the hydrogen bonds of its ring at pH {ph:g}")
-
-
-def _normalised(vector):
-    return vector / (vector @ vector) ** 0.5
 
 
 def _merge(residue, new, positions):
@@ -238,12 +235,6 @@ def topology(chains: list[Chain], others: list[Residue], bridges: list):
                 if atom.element == "H":
                     bond(residue, oxygens[0], residue, atom.name)
     return top, positions * unit.nanometer
-
-
-def _md():
-    from openmm import unit
-
-    return unit.md_unit_system
 
 
 def platform(atoms: int):

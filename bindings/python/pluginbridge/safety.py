@@ -127,7 +127,7 @@ class SafetyReporter(WatchingReporter):
         velocities = state.getVelocities(asNumpy=True).value_in_unit(unit.nanometer / unit.picosecond)
         kelvin = self._thermometer.measure(velocities)
         ratios = self._check.lengths(x, box) / self._lengths
-        problems = self._problems(simulation, x, box, kelvin)
+        problems = self._problems(simulation, x, box, ratios, kelvin)
         worst = int(np.argmax(ratios)) if len(ratios) else None
         self._write([simulation.currentStep, f"{state.getTime().value_in_unit(unit.picosecond):.6g}",
                      *((f"{ratios[worst]:.3f}", self._bondName(*self._check.bonds[worst])) if worst is not None else ("", "")),
@@ -149,13 +149,13 @@ class SafetyReporter(WatchingReporter):
             self._handed = self._check.handedness(x, box)
             self._lengths = np.where(np.isnan(self._lengths), self._check.lengths(x, box), self._lengths)
 
-    def _problems(self, simulation, x, box, kelvin) -> list[str]:
+    def _problems(self, simulation, x, box, ratios, kelvin) -> list[str]:
         wrong = ~np.isfinite(x).all(axis=1)
         if wrong.any():
             return [f"the position of {self._name(int(np.argmax(wrong)))} is not a finite number"]
         if not np.isfinite(kelvin).all():
             return ["velocities are not finite numbers"]
-        found = [self._broken(bond) for bond in self._check.brokenBonds(x, self._lengths, self._maxBondRatio, box)[:WORST]]
+        found = [self._broken(bond) for bond in self._check.brokenBonds(x, ratios, self._maxBondRatio, box)[:WORST]]
         inverted = np.flatnonzero(self._check.handedness(x, box) != self._handed)
         found += [f"{self._name(self._check.centres[k, 0])} has inverted its chirality" for k in inverted[:WORST]]
         return found + self._heat(simulation, kelvin)

@@ -51,8 +51,9 @@ def rowsOf(settings: Settings, structure, name: str, path: Path, scheme: str, ne
         script = torchScript(eager, angstrom)
         calls = {"ours": lambda: core.evaluate(structure.positions), "eager": lambda: energyForces(eager, angstrom),
                  "torchscript": lambda: script(angstrom)}
+        ours = structures.networkPart(core, structure)
         for key in ("eager", "torchscript"):
-            check(*structures.networkPart(core, structure), *calls[key](), name)
+            check(*ours, *calls[key](), name)
         # three rounds to warm up: TorchScript's executor watches the first two and then compiles
         times = inTurn(calls, settings.repeats, warmUp=1 if settings.quick else 3)
         if threads > 1 and setBlasThreads(threads):
@@ -60,11 +61,11 @@ def rowsOf(settings: Settings, structure, name: str, path: Path, scheme: str, ne
             more = inTurn({key: calls[key] for key in ("eager", "torchscript")}, settings.repeats)
             setBlasThreads(1)
             times |= {key: min(times[key], more[key], key=np.median) for key in more}
-        ours = milliseconds(times["ours"])
+        ours_ms = milliseconds(times["ours"])
         row = dict(structure=structure.name, atoms=len(structure.positions), network=name, scheme=scheme, threads=threads,
-                   fragments=len(fragments.sizes), ours_ms=ours)
+                   fragments=len(fragments.sizes), ours_ms=ours_ms)
         for key in ("eager", "torchscript"):
-            row |= {f"{key}_ms": milliseconds(times[key]), f"{key}_ratio": milliseconds(times[key]) / ours}
+            row |= {f"{key}_ms": milliseconds(times[key]), f"{key}_ratio": milliseconds(times[key]) / ours_ms}
         rows.append(row)
     torch.set_num_threads(1)
     return rows
