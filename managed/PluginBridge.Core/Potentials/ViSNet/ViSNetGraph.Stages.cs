@@ -36,12 +36,15 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
 
     private int PairBlocks => (_pairs + PairBlock - 1) / PairBlock;
 
+    /// <summary>Whether the blocks of a step are pairs.</summary>
+    private static bool IsOfPairs(ViSNetStep step) => step is ViSNetStep.PairGeometry or ViSNetStep.PairFeatures or ViSNetStep.PairProducts or ViSNetStep.PairProductsAgain
+        or ViSNetStep.PairGradients or ViSNetStep.PairProductsReverse or ViSNetStep.PairFeaturesReverse
+        or ViSNetStep.PairGeometryReverse;
+
     /// <summary>Blocks of a stage for the molecule at hand.</summary>
     public int Blocks(ViSNetStage stage) => stage.Step switch
     {
-        ViSNetStep.PairGeometry or ViSNetStep.PairFeatures or ViSNetStep.PairProducts or ViSNetStep.PairProductsAgain
-            or ViSNetStep.PairGradients or ViSNetStep.PairProductsReverse or ViSNetStep.PairFeaturesReverse
-            or ViSNetStep.PairGeometryReverse => PairBlocks,
+        _ when IsOfPairs(stage.Step) => PairBlocks,
         ViSNetStep.EdgeMessages => _edgeBlocks,
         ViSNetStep.EdgeMessagesReverse => _chunkBlock[stage.Chunk + 1] - _chunkBlock[stage.Chunk],
         _ => NodeBlocks,
@@ -52,9 +55,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     {
         switch (stage.Step)
         {
-            case ViSNetStep.PairGeometry or ViSNetStep.PairFeatures or ViSNetStep.PairProducts or ViSNetStep.PairProductsAgain
-                or ViSNetStep.PairGradients or ViSNetStep.PairProductsReverse or ViSNetStep.PairFeaturesReverse
-                or ViSNetStep.PairGeometryReverse:
+            case var step when IsOfPairs(step):
                 int pair = block * PairBlock;
                 RunPairs(stage, pair, Math.Min(pair + PairBlock, _pairs), scratch);
                 break;

@@ -1,5 +1,5 @@
 #include "HostNonbonded.h"
-#include "openmm/OpenMMException.h"
+#include "Refusal.h"
 #include <array>
 #include <cmath>
 #include <map>
@@ -28,10 +28,6 @@ struct Contribution {
         return {a[0] * b[0], 0.5 * (a[1] + b[1]), sqrt(a[2] * b[2])};
     }
 };
-
-[[noreturn]] void refuse(const string& reason) {
-    throw OpenMMException("FragmentedPotentialForce: " + reason);
-}
 
 void checkMethod(const NonbondedForce& nonbonded) {
     auto method = nonbonded.getNonbondedMethod();

@@ -1,4 +1,5 @@
 #include "RegionHost.h"
+#include "Refusal.h"
 #include "openmm/CustomNonbondedForce.h"
 #include "openmm/NonbondedForce.h"
 #include "openmm/OpenMMException.h"
@@ -13,10 +14,6 @@ using namespace std;
 namespace PluginBridge {
 
 namespace {
-
-[[noreturn]] void refuse(const string& reason) {
-    throw OpenMMException("FragmentedPotentialForce: " + reason);
-}
 
 Vec3 findNearestImage(Vec3 displacement, const Vec3* box) {
     for (int k = 2; k >= 0; k--)

@@ -1,5 +1,5 @@
 #include "RegionSpec.h"
-#include "openmm/OpenMMException.h"
+#include "Refusal.h"
 #include <numeric>
 #include <set>
 
@@ -9,10 +9,6 @@ using namespace std;
 namespace PluginBridge {
 
 namespace {
-
-[[noreturn]] void refuse(const string& reason) {
-    throw OpenMMException("FragmentedPotentialForce: " + reason);
-}
 
 vector<const char*> getTexts(const vector<string>& strings) {
     vector<const char*> texts;
