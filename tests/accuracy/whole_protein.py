@@ -5,7 +5,8 @@
 
 For each PDB file of the folder: frames at 300 K, whole-protein GFN2-xTB as the reference, and against it ff14SB, every
 scheme with exact (GFN2-xTB) fragments and every scheme with the network, all through the command line program.
-Writes summary.json (kcal/mol/angstrom; kcal/mol per atom, each structure's mean error over its frames removed), table.md
+Writes summary.json (kcal/mol/angstrom; kcal/mol per atom, each structure's mean error over its frames removed;
+`force_from_exact`: mean absolute difference of a network's forces from those of exact fragments of the same scheme), table.md
 and a plot. Frames, references and what each method gave for a frame are kept in the folder of the output, so an interrupted
 run goes on where it stopped; delete the folder where the program has changed what it computes.
 """
@@ -58,7 +59,7 @@ class Errors:
     """Errors of one method over the frames of a structure."""
 
     def __init__(self, structure: sampled.Structure):
-        self.structure, self.energies, self.forces, self.failed = structure, [], [], []
+        self.structure, self.energies, self.forces, self.failed, self.frames = structure, [], [], [], []
 
     def add(self, frame: sampled.Frame, model: str, scheme: str) -> None:
         """One more frame."""
@@ -67,6 +68,7 @@ class Errors:
         except Failure as failure:
             self.failed.append(f"{frame.pdb.stem}: {failure}")
             return
+        self.frames.append(frame.pdb)
         self.energies.append(energy - frame.energy)
         self.forces.append(forces - frame.forces)
 
@@ -83,6 +85,11 @@ class Errors:
                 "energy_mae_per_atom": float(abs(relative).mean()), "energy_rmse_per_atom": float(relative.std()),
                 "force_mae_by_element": self._parts(abs(forces), self.structure.elements),
                 "force_mae_by_residue": self._parts(abs(forces), self.structure.residues)}
+
+    def apart(self, other: Errors) -> float | None:
+        """Mean absolute difference of the two methods' forces, over the frames that both have."""
+        rows = [(k, other.frames.index(frame)) for k, frame in enumerate(self.frames) if frame in other.frames]
+        return float(np.mean([abs(self.forces[k] - other.forces[j]).mean() for k, j in rows])) if rows else None
 
     @staticmethod
     def _parts(errors: np.ndarray, labels: list[str]) -> dict[str, float]:
@@ -111,6 +118,7 @@ def measure(structure: sampled.Structure, count: int, seed: int, network: str, s
     with tqdm(total=count, desc=f"{structure.name}: whole-protein GFN2-xTB", leave=False) as bar:
         frames = structure.frames(count, seed, lambda _: bar.update())
     report: dict = {"atoms": len(structure.numbers), "frames": len(frames), "exact": {}, "network": {}}
+    exact: dict[str, Errors] = {}
     for variant, scheme, model in methods(network, schemes):
         errors = Errors(structure)
         for frame in tqdm(frames, desc=f"{structure.name}: {variant}, {scheme}", leave=False):
@@ -119,11 +127,15 @@ def measure(structure: sampled.Structure, count: int, seed: int, network: str, s
             report["mm"] = errors.summary()
         else:
             report[variant][scheme] = errors.summary()
+        if variant == "exact":
+            exact[scheme] = errors
+        elif scheme in exact:  # what is the network's own, and not the scheme's
+            report[variant][scheme]["force_from_exact"] = errors.apart(exact[scheme])
     return report
 
 
 def table(report: dict, schemes: list[str]) -> str:
-    """Markdown: a row a method, two columns a structure."""
+    """Markdown: a row a method; in square brackets how far a network is from exact fragments of its scheme."""
     names = list(report)
     lines = ["| force MAE, kcal/mol/Å; energy MAE, kcal/mol/atom | " + " | ".join(
         f"{name}, {report[name]['atoms']} atoms, {report[name]['frames']} frames" for name in names) + " |",
@@ -136,7 +148,8 @@ def table(report: dict, schemes: list[str]) -> str:
         for name in names:
             found = pick(report[name])
             failed = f" ({len(found['failed'])} failed)" if found["failed"] else ""
-            cells.append(f"{found['force_mae']:.2f}; {found['energy_mae_per_atom']:.4f}{failed}" if found["frames"] else failed)
+            own = f" [{found['force_from_exact']:.2f}]" if found.get("force_from_exact") is not None else ""
+            cells.append(f"{found['force_mae']:.2f}{own}; {found['energy_mae_per_atom']:.4f}{failed}" if found["frames"] else failed)
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

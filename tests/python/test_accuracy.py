@@ -30,6 +30,8 @@ def test_fragments_of_one_residue_are_exact(gfn2, trained, tmp_path):
         exact = found["exact"][scheme]
         assert exact["failed"] == [] and exact["force_max"] < 0.01 and exact["energy_mae_per_atom"] < 1e-5
         assert found["network"][scheme]["force_mae"] == pytest.approx(found["network"]["whole"]["force_mae"], rel=1e-3)
+        # the one fragment is the molecule, so exact fragments are the reference
+        assert found["network"][scheme]["force_from_exact"] == pytest.approx(found["network"][scheme]["force_mae"], rel=0.02)
     assert found["network"]["whole"]["force_mae"] < found["mm"]["force_mae"]
     assert set(found["mm"]["force_mae_by_residue"]) == {"ACE 1", "ALA 2", "NME 3"}
     assert "network, `whole`" in (out / "table.md").read_text() and (out / "force_errors.png").stat().st_size > 1000

@@ -132,6 +132,14 @@ def test_all_forms_are_covered():
         stability.forms(["XYZ"])
 
 
+@pytest.mark.parametrize("option, value", [("--step", "0"), ("--hydrogen-mass", "-1"), ("--repeats", "0")])
+def test_settings_that_make_no_run_are_named(option, value, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["stability", __file__, option, value])
+    with pytest.raises(SystemExit):
+        stability.parse()
+    assert option in capsys.readouterr().err
+
+
 def test_the_summary_counts():
     row = {"name": "ACE-ALA-NME", "temperature": 300.0, "picoseconds": 100.0, "seed": 1, "steps": 50000, "step": 2.0, "hydrogen_mass": 3.0, "failure": None,
            "detail": "", "largest_bond_ratio": 1.1, "largest_bond": "a-b", "flips": [], "temperature_mean": 301.0}

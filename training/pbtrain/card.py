@@ -27,7 +27,8 @@ WHOLE = """Whole proteins, never part of the training data: frames of Langevin d
 whole-protein {method}. In brackets ff14SB's own error. Forces in kcal/mol/Å, energies in kcal/mol per atom with their mean
 error removed."""
 ACCURACY = """Fragment schemes on whole proteins (`make accuracy`), against whole-protein GFN2-xTB at 300 K; kcal/mol/Å and
-kcal/mol, each structure's mean energy error removed."""
+kcal/mol, each structure's mean energy error removed. In square brackets how far the network's forces are from those of exact
+fragments of the same scheme: its own share of the error."""
 RAMACHANDRAN = """(φ, ψ) surfaces of ACE-X-NME, relaxed scans of {step}°, network against GFN2-xTB over the points where GFN2 is
 less than {region:g} kcal/mol above its lowest one: RMSD in kcal/mol after the best constant shift (aim: at most 0.5), and with both
 minima at zero. ff14SB beside it."""

@@ -102,7 +102,8 @@ def accuracy_table(summary: dict) -> str:
 
     def cell(found: dict) -> str:
         failed = f" ({len(found['failed'])} failed)" if found.get("failed") else ""
-        return (f"{found['force_mae']:.2f}; {found['energy_mae_per_atom']:.4f}" if found["frames"] else "—") + failed
+        own = f" [{found['force_from_exact']:.2f}]" if found.get("force_from_exact") is not None else ""
+        return (f"{found['force_mae']:.2f}{own}; {found['energy_mae_per_atom']:.4f}" if found["frames"] else "—") + failed
     columns = [f"{name}, {row['atoms']} atoms, {row['frames']} frames" for name, row in structures.items()]
     return markdown(["force MAE; energy MAE an atom", *columns],
                     [[label, *(cell(pick(row)) for row in structures.values())] for label, pick in methods])

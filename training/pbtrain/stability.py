@@ -225,6 +225,8 @@ def parse() -> argparse.Namespace:
         assert all(len(item) == 2 and min(item) > 0 for item in args.protocol)
     except (ValueError, AssertionError):
         parser.error("--protocol takes temperature:picoseconds, as 300:100")
+    if args.step <= 0 or args.hydrogen_mass < 0 or min(args.repeats, args.workers) < 1:
+        parser.error("--step is above 0, --hydrogen-mass 0 or more, --repeats and --workers 1 or more")
     return args
 
 
