@@ -11,7 +11,9 @@ internal static class Commands<V>
         ["machine"] => Machine(options),
         ["kernels", var model] => Kernels(options, model),
         ["count", var model, var call] => Count(model, call),
-        _ => throw new ArgumentException("Use: machine | kernels MODEL.safetensors | count MODEL.safetensors CALL.json"),
+        ["steps", var model, var call] => Steps(options, model, call),
+        _ => throw new ArgumentException(
+            "Use: machine | kernels MODEL.safetensors | count MODEL.safetensors CALL.json | steps MODEL.safetensors CALL.json"),
     };
 
     private static object Machine(Options options) => new
@@ -57,5 +59,11 @@ internal static class Commands<V>
     {
         using var potential = ViSNetPotential.Load(model);
         return CountedCall<V>.Run(potential, CallInput.Read(call));
+    }
+
+    private static List<StepTime> Steps(Options options, string model, string call)
+    {
+        using var potential = ViSNetPotential.Load(model);
+        return StepTimes<V>.Run(potential, CallInput.Read(call), options.Repeats);
     }
 }

@@ -9,6 +9,7 @@ using PluginBridge.Performance;
 //     PluginBridge.Performance machine [--threads 1,2] [--repeats 5] [--seconds 0.2] [--stream-mb 256]
 //     PluginBridge.Performance kernels MODEL.safetensors [--repeats 5] [--seconds 0.2] [--stream-mb 256]
 //     PluginBridge.Performance count MODEL.safetensors CALL.json
+//     PluginBridge.Performance steps MODEL.safetensors CALL.json [--repeats 5]
 //
 // Prints JSON. CALL.json: {"elements": [[atomic numbers of a molecule], ...], "positions": [x, y, z, ... in nm]}.
 try
