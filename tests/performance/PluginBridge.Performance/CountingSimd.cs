@@ -13,9 +13,12 @@ internal static class Counted
     /// <summary>Quotients and square roots.</summary>
     public static long Divisions { get; set; }
 
+    /// <summary>Moved between registers and memory, caches included.</summary>
+    public static long Bytes { get; set; }
+
     public static double Flops => 2.0 * MultiplyAdds + Simple + Divisions;
 
-    public static void Clear() => (MultiplyAdds, Simple, Divisions) = (0, 0, 0);
+    public static void Clear() => (MultiplyAdds, Simple, Divisions, Bytes) = (0, 0, 0, 0);
 }
 
 /// <summary>A register that counts what is done with it. The network's kernels are generic over the register, so running
@@ -31,13 +34,25 @@ internal readonly unsafe struct CountingSimd<V>(V value) : ISimd<CountingSimd<V>
 
     public static CountingSimd<V> Zero => new(V.Zero);
 
-    public static CountingSimd<V> Splat(float value) => new(V.Splat(value));
+    public static CountingSimd<V> Splat(float value)
+    {
+        Counted.Bytes += sizeof(float);
+        return new(V.Splat(value));
+    }
 
     public static CountingSimd<V> Constant(double value) => new(V.Constant(value));
 
-    public static CountingSimd<V> Load(float* source) => new(V.Load(source));
+    public static CountingSimd<V> Load(float* source)
+    {
+        Counted.Bytes += sizeof(float) * V.Count;
+        return new(V.Load(source));
+    }
 
-    public void Store(float* destination) => _value.Store(destination);
+    public void Store(float* destination)
+    {
+        Counted.Bytes += sizeof(float) * V.Count;
+        _value.Store(destination);
+    }
 
     public static CountingSimd<V> operator +(CountingSimd<V> a, CountingSimd<V> b) => Simple(a._value + b._value);
 

@@ -7,8 +7,9 @@ namespace PluginBridge.Performance;
 /// <summary>What a step of the network takes in one call, all layers, blocks and molecules together.</summary>
 /// <param name="Name">Which; "Neighbours" finds pairs and lays out edges.</param>
 /// <param name="Flops">Counted operations.</param>
+/// <param name="Bytes">Moved between registers and memory, caches included.</param>
 /// <param name="Seconds">Median over repeats, one thread.</param>
-internal sealed record StepTime(string Name, double Flops, double Seconds);
+internal sealed record StepTime(string Name, double Flops, double Bytes, double Seconds);
 
 /// <summary>Where a call's time goes, step by step.</summary>
 internal static unsafe class StepTimes<V>
@@ -19,8 +20,9 @@ internal static unsafe class StepTimes<V>
     public static List<StepTime> Run(ViSNetPotential potential, CallInput input, int repeats)
     {
         var flops = Pass<CountingSimd<V>>(potential, input, 1, static () => (long)Counted.Flops)[0];
+        var bytes = Pass<CountingSimd<V>>(potential, input, 1, static () => Counted.Bytes)[0];
         var times = Pass<V>(potential, input, repeats + 2, Stopwatch.GetTimestamp)[2..]; // two to warm up
-        return [.. flops.Select(step => new StepTime(step.Key, step.Value,
+        return [.. flops.Select(step => new StepTime(step.Key, step.Value, bytes[step.Key],
             Timing.Median([.. times.Select(pass => pass[step.Key] / (double)Stopwatch.Frequency)])))];
     }
 

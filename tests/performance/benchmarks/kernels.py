@@ -16,7 +16,7 @@ PROJECT = ROOT / "tests" / "performance" / "PluginBridge.Performance"
 
 def run(settings: Settings) -> dict:
     """Peak and bandwidth by threads; kernels; the share of the peak that a call reaches (`fma_fraction`: the
-    shipped network on the first of settings.threads)."""
+    shipped network on the first of settings.threads); where its time goes, step by step, on one thread."""
     import numpy as np
     import pluginbridge
 
@@ -27,7 +27,7 @@ def run(settings: Settings) -> dict:
     before = call(program, "machine", "--threads", threads, *size)
     kernels = call(program, "kernels", modelFile(), *size)
     structure = structures.alanine() if settings.quick else structures.protein(settings, "chignolin")
-    rows = []
+    rows, steps = [], {}
     for name, path in networks.networks(settings).items():
         core = {n: pluginbridge.Evaluator(structure.topology, str(path), threads=n) for n in settings.threads}
         fragments = Fragments(core[settings.threads[0]], structure.numbers)
@@ -36,13 +36,14 @@ def run(settings: Settings) -> dict:
         times = inTurn({n: lambda n=n: core[n].evaluate(structure.positions) for n in core}, 3 * settings.repeats, warmUp=3)
         rows += [dict(network=name, threads=n, gflop=count["flops"] * 1e-9, ms=milliseconds(times[n]),
                       gflops=float(count["flops"] * 1e-9 / np.median(times[n]))) for n in core]
+        steps[name] = call(program, "steps", path, settings.out / "call.json", "--repeats", "2" if settings.quick else "15")
     after = call(program, "machine", "--threads", threads, *size)
     # the better of before and after: the share must not look high because the peak was measured at a low clock
     machine = [{key: max(a[key], b[key]) for key in a} for a, b in zip(before["threads"], after["threads"])]
     for row in rows:
         row["peak_fraction"] = row["gflops"] / next(m["peak_gflops"] for m in machine if m["threads"] == row["threads"])
     return dict(structure=structure.name, atoms=len(structure.positions), lanes=before["lanes"], machine=machine,
-                kernels=kernels["kernels"], calls=rows,
+                kernels=kernels["kernels"], calls=rows, steps=steps,
                 fma_fraction=next(r["peak_fraction"] for r in rows if r["network"] == MODEL
                                   and r["threads"] == settings.threads[0]))
 

@@ -101,7 +101,44 @@ def kernels(part: dict, folder: Path) -> str:
     products = [k for k in part["kernels"] if k["gflops"]]
     labels = [k["name"].replace("Gemm, ", "") for k in products] + [f"call: {r['network']}, {r['threads']} thr." for r in part["calls"]]
     values = [k["peak_fraction"] for k in products] + [r["peak_fraction"] for r in part["calls"]]
-    return text + figure(folder, "kernels.png", lambda axis: bars(axis, labels, {"": values}, "share of the FMA peak", 1.0))
+    text += figure(folder, "kernels.png", lambda axis: bars(axis, labels, {"": values}, "share of the FMA peak", 1.0))
+    return text + steps(part, folder)
+
+
+def steps(part: dict, folder: Path) -> str:
+    """Where the time of a call goes: a table by step, and a roofline."""
+    machine = next(m for m in part["machine"] if m["threads"] == min(m["threads"] for m in part["machine"]))
+    peak, bandwidth = machine["peak_gflops"], machine["bandwidth_gbs"]
+    text = ("\nWhere that time goes, step by step (one thread; all layers together; bytes are those between registers and memory, caches "
+            "included).\n\n")
+    found = {}
+    for network, rows in part["steps"].items():
+        whole = sum(row["seconds"] for row in rows)
+        found[network] = [(row["name"], row["seconds"] / whole, 1e-9 * row["flops"] / row["seconds"], row["flops"] / max(row["bytes"], 1))
+                          for row in rows if row["seconds"] > 0.01 * whole]
+    names = [row["name"] for row in next(iter(part["steps"].values())) if any(row["name"] in (f[0] for f in x) for x in found.values())]
+    cells = {network: {name: (f"{share:.0%}", f"{gflops:.0f}", f"{gflops / peak:.0%}") for name, share, gflops, _ in rows}
+             for network, rows in found.items()}
+    text += table(["step", *(title for network in found for title in (f"{network}: of the time", "GFLOP/s", "of peak"))],
+                  [[name, *(cell for network in found for cell in cells[network].get(name, ("", "", "")))] for name in names])
+
+    def draw(axis):
+        import numpy as np
+
+        intensity = np.linspace(0, 3, 50)
+        axis.plot(intensity, np.minimum(peak, bandwidth * intensity), color="0.4", label="from main memory at most")
+        axis.axhline(peak, color="0.4", ls=":", label="peak")
+        for k, (network, rows) in enumerate(found.items()):
+            axis.scatter([x for *_, x in rows], [y for _, _, y, _ in rows], [1500 * share for _, share, *_ in rows], alpha=0.5,
+                         color=f"C{k}", label=network)
+            for name, share, y, x in rows if k == 1 else ():
+                if share > 0.05:
+                    axis.annotate(name, (x, y), xytext=(8, -12), textcoords="offset points", fontsize=7)
+        axis.set(xlabel="operations a byte between registers and memory, caches included", ylabel="GFLOP/s (area: share of the time)",
+                 xlim=(0, 3), ylim=(0, 1.1 * peak))
+        axis.legend(fontsize=7, markerscale=0.3, loc="lower right")
+
+    return text + figure(folder, "roofline.png", draw, (6.4, 4.2))
 
 
 def forcecall(part: dict, folder: Path) -> str:
