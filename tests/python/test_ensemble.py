@@ -137,3 +137,21 @@ def test_damaged_ensembles(pb, network, tmp_path, damage, error, message):
         path.write_text(json.dumps(ensemble))
     with pytest.raises(getattr(pb, error), match=message):
         pb.Model(path)
+
+
+def test_the_shipped_ensemble_knows_where_it_is_unsure(pb, gfn2, alanine):
+    if "visnet-gfn2-ensemble" not in pb.models():
+        pytest.skip("the ensemble is not in the staged package: run make")
+    topology, x = alanine.topology, alanine.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+    ensemble, reference = (pb.Evaluator(topology, model) for model in ("visnet-gfn2-ensemble", gfn2))
+    beta, alpha = (next(a.index for a in topology.atoms() if (a.residue.name, a.name) == ("ALA", name)) for name in ("CB", "CA"))
+    methyl = [beta, *(a.index for a in topology.atoms() if a.residue.name == "ALA" and a.name.startswith("HB"))]
+    stretched = x.copy()
+    stretched[methyl] += 0.25 * (x[beta] - x[alpha])  # at the edge of the data
+    expected = []
+    for at in (x, stretched):
+        found = ensemble.evaluate(at, uncertainty=True)
+        error = np.linalg.norm(found.forces - reference.evaluate(at).forces, axis=1)
+        expected.append(found.uncertainty.forceErrors)
+        assert 0.3 < error.mean() / expected[-1].mean() < 3
+    assert expected[1][[alpha, beta]].min() > 10 * expected[0].mean()
