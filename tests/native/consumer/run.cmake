@@ -17,10 +17,11 @@ run("${CMAKE_COMMAND}" --build "${WORK_DIR}/build")
 run("${WORK_DIR}/build/consumer")
 message(STATUS "${output}")
 
-# Shipped models came along: each file in the source tree is found by its name.
-file(GLOB models "${SOURCE_DIR}/../../../models/*/*.safetensors")
-foreach(model IN LISTS models)
-    cmake_path(GET model STEM name)
+# Shipped models came along: each folder of the source tree is found by its name, be it a network or an ensemble.
+file(GLOB models "${SOURCE_DIR}/../../../models/*/README.md")
+foreach(card IN LISTS models)
+    cmake_path(GET card PARENT_PATH folder)
+    cmake_path(GET folder FILENAME name)
     if(NOT output MATCHES "(^|\n)${name}\n")
         message(FATAL_ERROR "The installed library does not list ${name}:\n${output}")
     endif()
