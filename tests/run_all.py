@@ -76,10 +76,11 @@ def native(fast):
 
 
 def python(fast):
-    """pytest: the Python package, OpenMM, training, the bindings generator."""
+    """pytest: the Python package, OpenMM, training, the bindings generator; a file's tests stay in one process."""
     report = RESULTS / "pytest.xml"
     report.unlink(missing_ok=True)
-    command = [PYTHON, "-m", "pytest", "tests/python", "-q", "-rs", f"--junitxml={report}"]
+    command = [PYTHON, "-m", "pytest", "tests/python", "-q", "-rs", f"--junitxml={report}",
+               "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
     status = run(command + (["-m", "not slow"] if fast else []))
     return *junit(report), status
 
