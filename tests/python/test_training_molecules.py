@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "training"))
 from pbtrain.molecules import build_topology, side_of_bond, neighbours, starting_coordinates  # noqa: E402
 from pbtrain import plan_wide  # noqa: E402
 from pbtrain.plan import capped, make_plan, residue_forms  # noqa: E402
-from pbtrain.distort import HYDROGEN_BOND, MAX_SWING, TRANSFERRED, perturb  # noqa: E402
+from pbtrain.distort import HYDROGEN_BOND, MAX_SWING, TORN, TRANSFERRED, perturb  # noqa: E402
 from pbtrain.sample import Sampler  # noqa: E402
 
 
@@ -81,6 +81,30 @@ def test_perturbation_is_small_and_local():
     for _ in range(30):
         moved = np.linalg.norm(perturb(x, molecule.topology, rng, plan_wide.DISTORTIONS) - x, axis=1)
         assert 0 < moved.max() < max(MAX_SWING, 0.9 * (HYDROGEN_BOND - TRANSFERRED))
+
+
+def test_a_torn_bond_takes_its_side_along():
+    molecule = build_topology([list(capped("SER"))])
+    rng = np.random.default_rng(0)
+    x = starting_coordinates(molecule, rng)
+    bonds = np.array([(a.index, b.index) for a, b in molecule.topology.bonds()])
+    before, torn, heavy = np.linalg.norm(x[bonds[:, 0]] - x[bonds[:, 1]], axis=1), set(), 0
+    for _ in range(500):
+        y = perturb(x, molecule.topology, rng, (0, 0, 0, 0, 1))
+        ratio = np.linalg.norm(y[bonds[:, 0]] - y[bonds[:, 1]], axis=1) / before
+        bond, = np.flatnonzero(abs(ratio - 1) > 1e-6)
+        assert TORN[0] <= ratio[bond] <= TORN[1]
+        torn.add(bond)
+        heavy += (molecule.numbers[bonds[bond]] > 1).all()
+    assert torn == set(range(len(bonds))) and heavy > 300, "every bond, most often one between heavy atoms"
+
+
+def test_the_torn_plan_has_every_form_and_holds_trajectories_out():
+    plan = make_plan(6100, name="torn")
+    assert plan == make_plan(6100, name="torn")
+    for split in ("train", "test"):
+        assert {s.chains for s in plan if s.split == split} == set(plan_wide.residue_forms())
+    assert {s.permittivity for s in plan if s.split == "train"} == {1.0, 4.0}
 
 
 def test_plan_is_reproducible_and_holds_systems_out():

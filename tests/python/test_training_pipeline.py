@@ -75,7 +75,7 @@ def shard(path, *, split="train"):
 def test_targets_are_differences_of_what_is_stored(tmp_path, target, base):
     stored = shard(tmp_path / "shard_00000.h5")
     data = DataSet([tmp_path], "train", target)
-    assert data.add_new() == 1 and data.outliers == 1, "whatever the target, a frame beyond all bounds of ff14SB is left out"
+    assert data.add_new() == 1 and data.outliers == 1, "a frame beyond all bounds is left out"
     frames, = data.molecules.values()
     expected = [stored[f"{kind}_qm"][:1] - (stored[f"{kind}_{base}"][:1] if base else 0) for kind in "ef"]
     assert np.allclose(frames.energy, expected[0]) and np.allclose(frames.forces, expected[1])

@@ -164,8 +164,9 @@ class DataSet:
         name = str(group.attrs["name"]) + (", lifted" if teacher else "")
         frames = Frames(name, str(group.attrs["kind"]), numbers, charge, positions, energy, forces, *mm,
                         group["perturbed"][:], *((*labels("E_QM"), *gfn2) if self.totals else ()))
-        # the same frames whatever the target, if ff14SB has parameters for them
-        keep = abs(mm[1] if "e_mm" in group else forces).max((1, 2)) < OUTLIER_FORCE
+        # beyond bounds of the target, and of E_QM - E_MM: ff14SB's springs are far out where a bond is torn, and without
+        # them forces are large where a bond is short
+        keep = np.fmin(*(abs(f).max((1, 2)) for f in (forces, mm[1]))) < OUTLIER_FORCE
         self.outliers += int((selected & ~keep).sum())
         frames = frames.take(selected & keep)
         known = self.molecules.get(frames.name)

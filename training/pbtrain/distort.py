@@ -9,14 +9,17 @@ from .molecules import neighbours, rotate, side_of_bond
 MAX_SWING = 0.8  # angstrom
 HYDROGEN_BOND = 2.6  # angstrom from a hydrogen to its acceptor, at most
 TRANSFERRED = 1.0  # angstrom from the acceptor, where a moved hydrogen would arrive
+TORN = 1.2, 2.0  # times its length, a bond on its way to breaking
+HEAVY_SHARE = 0.6  # of torn bonds: between heavy atoms for sure; the others are any
 
 
 def perturb(x: np.ndarray, topology: app.Topology, rng: np.random.Generator,
             shares: tuple[float, ...]) -> np.ndarray:
-    """Random displacements of 0.02-0.08 angstrom, one changed bond, one changed angle, or one hydrogen moved along its
-    hydrogen bond, in these `shares` (of the last, none where left out).  Without a hydrogen bond a bond is changed."""
+    """Random displacements of 0.02-0.08 angstrom, one changed bond, one changed angle, one hydrogen moved along its
+    hydrogen bond, or one torn bond, in these `shares` (of the last, none where left out).  Without a hydrogen bond a bond
+    is changed."""
     draw = rng.random()
-    kinds = (lambda x, topology, rng: displace(x, rng), stretch_bond, bend_angle, move_proton)
+    kinds = (lambda x, topology, rng: displace(x, rng), stretch_bond, bend_angle, move_proton, tear_bond)
     kind = kinds[min(int(np.searchsorted(np.cumsum(shares), draw, side="right")), len(shares) - 1)]
     y = kind(x, topology, rng)
     if y is None and kind is move_proton:
@@ -38,6 +41,24 @@ def stretch_bond(x: np.ndarray, topology: app.Topology, rng: np.random.Generator
         if side is not None:
             y = x.copy()
             y[side] += (rng.uniform(0.88, 1.30) - 1.0) * (x[b] - x[a])
+            return y
+    return None
+
+
+def tear_bond(x: np.ndarray, topology: app.Topology, rng: np.random.Generator) -> np.ndarray | None:
+    """One bond outside rings 1.2 to 2 times as long, one side moved as a whole; None if none was found.
+
+    Dynamics breaks bonds where a network falls off beyond the lengths that it has seen.
+    """
+    bonds, bonded = list(topology.bonds()), neighbours(topology)
+    heavy = [bond for bond in bonds if all(atom.element.symbol != "H" for atom in bond)]
+    candidates = heavy if heavy and rng.random() < HEAVY_SHARE else bonds
+    for _ in range(20):
+        a, b = (atom.index for atom in candidates[rng.integers(len(candidates))])
+        side = side_of_bond(bonded, a, b)
+        if side is not None:
+            y = x.copy()
+            y[side] += (rng.uniform(*TORN) - 1.0) * (x[b] - x[a])
             return y
     return None
 

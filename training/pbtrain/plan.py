@@ -4,15 +4,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import astuple
 
-from . import plan_first, plan_wide
+from . import plan_first, plan_torn, plan_wide
 from .plan_first import residue_forms
 from .systems import Spec, capped
 
-PLANS = {"first": plan_first, "wide": plan_wide}
+PLANS = {"first": plan_first, "wide": plan_wide, "torn": plan_torn}
 
 
 def make_plan(seed: int = 2024, scale: float = 1.0, name: str = "first") -> list[Spec]:
-    """All specs of a plan; scale 1 gives about 40,000 ("first") or 60,000 ("wide") frames."""
+    """All specs of a plan; scale 1 gives about 40,000 ("first"), 60,000 ("wide") or 5,000 ("torn") frames."""
     return PLANS[name].make_plan(seed, scale)
 
 
