@@ -27,7 +27,7 @@ def test_chignolin_in_water(plugin, trained, tmp_path):
     short = ["--out", tmp_path, "--report", 2, "--equilibrate", 20, "--padding", 0.5]
     result = call("chignolin_in_water.py", "--steps", 20, *short)
     assert result.returncode == 0, result.stderr
-    for name in ("trajectory.dcd", "log.csv", "plot.png", "checkpoint.chk", "system.xml", "topology.pdb"):
+    for name in ("trajectory.dcd", "log.csv", "safety.csv", "plot.png", "checkpoint.chk", "system.xml", "topology.pdb"):
         assert (tmp_path / name).stat().st_size > 0
         assert name in result.stdout or name in ("system.xml", "topology.pdb")
     assert "20 steps" in result.stdout and "138 protein atoms" in result.stdout and "ns/day" in result.stderr
@@ -35,11 +35,15 @@ def test_chignolin_in_water(plugin, trained, tmp_path):
     assert [int(row["step"]) for row in log] == list(range(2, 21, 2))
     assert all(100 < float(row["temperature_K"]) < 500 for row in log)
     assert all(float(row["correction_kJ_mol"]) != 0 for row in log)
+    looks = rows(tmp_path / "safety.csv")
+    assert [int(row["step"]) for row in looks] == list(range(2, 21, 2))
+    assert all(1 < float(row["longest bond ratio"]) < 1.3 and not row["problems"] for row in looks)
 
     result = call("chignolin_in_water.py", "--steps", 10, "--resume", *short)
     assert result.returncode == 0, result.stderr
     log = rows(tmp_path / "log.csv")
     assert [int(row["step"]) for row in log] == list(range(2, 31, 2))
+    assert [int(row["step"]) for row in rows(tmp_path / "safety.csv")] == list(range(2, 31, 2))
     assert all(abs(float(row["time_ps"]) - int(row["step"]) / 1000) < 1e-6 for row in log)
     mdtraj = pytest.importorskip("mdtraj")
     trajectory = mdtraj.load(str(tmp_path / "trajectory.dcd"), top=str(tmp_path / "topology.pdb"))

@@ -62,6 +62,16 @@ def test_a_sound_run_is_written(plugin, simulation, alanine):
     assert all(1.0 < float(row["longest bond ratio"]) < 1.2 and row["problems"] == "" and " of " in row["bond"] for row in rows)
 
 
+def test_a_restart_goes_on_with_the_file(plugin, simulation, alanine, tmp_path):
+    for append, steps in ((True, [5, 10]), (True, [5, 10, 15, 20]), (False, [25, 30])):
+        reporter = plugin.SafetyReporter(tmp_path / "safety.csv", 5, alanine.topology, simulation.system, append=append)
+        simulation.reporters[:] = [reporter]
+        simulation.step(10)
+        reporter.close()
+        with open(tmp_path / "safety.csv") as file:
+            assert [int(row["step"]) for row in csv.DictReader(file)] == steps
+
+
 def test_a_pulled_bond_ends_the_run_and_the_last_sound_state_is_kept(plugin, system, alanine, tmp_path):
     pulled = openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(system))
     force = openmm.CustomBondForce("-f*r")

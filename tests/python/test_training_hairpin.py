@@ -89,7 +89,8 @@ def folder(native, tmp_path):
             dcd.writeModel(pdb.positions)
     with open(tmp_path / "topology.pdb", "w") as out:
         app.PDBFile.writeFile(pdb.topology, pdb.positions, out)
-    (tmp_path / "log.csv").write_text("step,time_ps,temperature_K,longest_bond_ratio\r\n50,0.05,290,1.05\r\n100,0.1,310,1.12\r\n")
+    (tmp_path / "log.csv").write_text("step,time_ps,temperature_K\r\n50,0.05,290\r\n100,0.1,310\r\n")
+    (tmp_path / "safety.csv").write_text("step,longest bond ratio,bond\n50,1.05,N to CA\n100,1.12,N to CA\n")
     (tmp_path / "system.xml").write_text('<System><Force modelHash="abc123" type="F"/></System>')
     return tmp_path
 

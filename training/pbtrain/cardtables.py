@@ -119,5 +119,5 @@ def hairpin_text(found: dict) -> str:
             f"{found['native_contacts_mean']:.2f}, worst {found['native_contacts_smallest_stretch']:.2f} (limit "
             f"{limits['smallest_native_contacts']}); hydrogen bonds closed {found['closed_mean']:.2f}, worst "
             f"{found['closed_smallest_stretch']:.2f} (limit {limits['smallest_closed']}); longest bond "
-            f"{found['longest_bond_ratio']:.2f} times its starting length.\n\nN···O on average, and share of frames below "
+            f"{found['longest_bond_ratio']:.2f} times its length in ff14SB.\n\nN···O on average, and share of frames below "
             f"0.35 nm: {bonds}.")

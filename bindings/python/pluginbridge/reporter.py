@@ -61,6 +61,8 @@ class UncertaintyReporter(WatchingReporter):
         As for :class:`pluginbridge.Evaluator`. The spread does not depend on the host's terms.
     threads : int, optional
         None: all processors, since the simulation waits meanwhile.
+    append : bool
+        Go on with the lines of `file`, as after a restart, instead of beginning it anew.
 
     Raises
     ------
@@ -75,7 +77,8 @@ class UncertaintyReporter(WatchingReporter):
     def __init__(self, file, reportInterval: int, topology, model: Union[str, os.PathLike, Model],
                  maxSpread=None, maxError=None, action: Union[str, Callable] = "warn", worst: int = 3,
                  scheme: str = "whole", precision: str = "single", threads: Optional[int] = None,
-                 atoms: Optional[Iterable[int]] = None, system=None, totalCharge: Optional[int] = None):
+                 atoms: Optional[Iterable[int]] = None, system=None, totalCharge: Optional[int] = None,
+                 append: bool = False):
         if int(worst) != worst or worst < 1:
             raise InvalidArgumentError(f"worst is {worst}: give a positive number of atoms")
         self._worst = int(worst)
@@ -90,7 +93,7 @@ class UncertaintyReporter(WatchingReporter):
             raise UnsupportedError(f"the ensemble '{self.model.name}' has no calibration, so it has no expected errors: "
                                    "give maxSpread in place of maxError")
         self._names = [describeAtom(atom) for atom in topology.atoms()]
-        super().__init__(file, reportInterval, action, _COLUMNS)
+        super().__init__(file, reportInterval, action, _COLUMNS, append)
         #: The last report's :class:`pluginbridge.Uncertainty`, per atom of the topology; None before the first.
         self.uncertainty = None
 

@@ -71,6 +71,8 @@ class SafetyReporter(WatchingReporter):
         A SafetyError out of ``simulation.step``; a SafetyWarning; or ``action(simulation, state, message)``.
     lastGoodFile : str or path-like, optional
         Where the last sound state goes (XML, for ``simulation.loadState``).
+    append : bool
+        Go on with the lines of `file`, as after a restart, instead of beginning it anew.
 
     Raises
     ------
@@ -82,7 +84,7 @@ class SafetyReporter(WatchingReporter):
 
     def __init__(self, file, reportInterval: int, topology, system, temperature=None, atoms: Optional[Iterable[int]] = None,
                  maxBondRatio: float = 1.4, maxTemperatureRatio: float = 1.5, action: Union[str, Callable] = "stop",
-                 lastGoodFile: Union[str, os.PathLike, None] = None):
+                 lastGoodFile: Union[str, os.PathLike, None] = None, append: bool = False):
         for name, value in (("maxBondRatio", maxBondRatio), ("maxTemperatureRatio", maxTemperatureRatio)):
             if not value > 1:
                 raise InvalidArgumentError(f"{name} is {value}: give a number above 1")
@@ -97,7 +99,7 @@ class SafetyReporter(WatchingReporter):
         self._lengths = forceFieldLengths(system, self._check.bonds)
         self._thermometer = Thermometer(system, self._watched)
         self._handed, self._stretched = None, False
-        super().__init__(file, reportInterval, action, _COLUMNS)
+        super().__init__(file, reportInterval, action, _COLUMNS, append)
         self._keeper = StateKeeper(lastGoodFile)
         # also when a script ends by an exception that is not ours, e.g. OpenMM's own on NaN
         weakref.finalize(self, self._keeper.writeAtEnd)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import warnings
 
 from .errors import InvalidArgumentError
@@ -20,6 +21,8 @@ class WatchingReporter:
         A warning, an exception out of ``simulation.step``, or ``action(simulation, state, message)``.
     columns : sequence of str
         The header.
+    append : bool
+        Go on with `file`, a path, where it was left; a file that does not exist or is empty gets its header.
 
     Raises
     ------
@@ -30,15 +33,17 @@ class WatchingReporter:
     #: Classes of the warning and of the exception.
     warning, error = UserWarning, RuntimeError
 
-    def __init__(self, file, reportInterval: int, action, columns):
+    def __init__(self, file, reportInterval: int, action, columns, append: bool = False):
         if int(reportInterval) != reportInterval or reportInterval < 1:
             raise InvalidArgumentError(f"reportInterval is {reportInterval}: give a positive number of steps")
         if action not in ("warn", "stop") and not callable(action):
             raise InvalidArgumentError(f"action {action!r} is unknown: use 'warn', 'stop' or a function")
         self._interval, self._action = int(reportInterval), action
         self._owns = file is not None and not hasattr(file, "write")
-        self._out = open(file, "w") if self._owns else file
-        self._write(columns)
+        goesOn = append and self._owns and os.path.exists(file) and os.path.getsize(file) > 0
+        self._out = open(file, "a" if append else "w") if self._owns else file
+        if not goesOn:
+            self._write(columns)
 
     def _nextReport(self, simulation) -> int:
         return self._interval - simulation.currentStep % self._interval
