@@ -95,6 +95,17 @@ def test_the_table_tells_of_runs_that_are_done(done, monkeypatch, capsys):
     assert table.strip() in capsys.readouterr().out
 
 
+def test_force_calls_are_timed(done, monkeypatch, pb):
+    plan, output = done
+    protein = Path(__file__).parent / "structures" / "capped_alanine.pdb"
+    monkeypatch.setattr(sys, "argv", ["experiments", str(plan), str(output), "--only", "--time", str(protein)])
+    experiments.main()
+    header, _, *lines = (output / experiments.TABLE).read_text().strip().splitlines()
+    column = [cell.strip() for cell in header.split("|")].index("ms a call")
+    assert len(lines) == 2 and all(0 < float(line.split("|")[column]) < 1000 for line in lines)
+    assert (output / experiments.SIZES).stat().st_size > 1000
+
+
 def test_a_run_that_is_not_in_the_plan_is_named(done, monkeypatch, capsys):
     plan, output = done
     monkeypatch.setattr(sys, "argv", ["experiments", str(plan), str(output), "--only", "nothing"])

@@ -1,11 +1,12 @@
 """Compare settings of the network, the data and the training: one run after the other, then a table and learning curves.
 
     PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.experiments training/experiments.toml \\
-        training/runs/experiments [--only baseline AdamW] [--threads 1]
+        training/runs/experiments [--only baseline AdamW] [--threads 1] [--time protein.pdb]
 
 Every run is a folder with its model, its log and its errors; runs that are done are skipped, interrupted ones go on, and
 `--threads 1` lets another process of the same command work beside. All runs use the shards there were at the first start.
-Equal numbers of frames visited make runs comparable whatever else the machine does.
+Equal numbers of frames visited make runs comparable whatever else the machine does. `--time` adds how long a force call of
+each network takes, and a picture of errors against that.
 """
 from __future__ import annotations
 
@@ -20,10 +21,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+from . import inference_time
 from .cardtables import KINDS, markdown
 from .modelfile import read_safetensors
 
-MODEL, ERRORS, TABLE, CURVES = "model.safetensors", "errors.json", "experiments.md", "experiments.png"
+MODEL, ERRORS, TABLE, CURVES, SIZES = "model.safetensors", "errors.json", "experiments.md", "experiments.png", "sizes.png"
 EVALUATION_FRAMES = "6"  # of each held-out molecule
 UNKNOWN = float("nan"), float("nan")
 
@@ -101,11 +103,13 @@ def table(rows: list[dict]) -> str:
     """All runs: force errors in kcal/mol/angstrom; energies of residues in kcal/mol, of whole proteins per atom."""
     kinds = [k for k in KINDS if any(k in r["held_out"] for r in rows)]
     proteins = list(dict.fromkeys(p for r in rows for p in r["whole"]))
-    columns = ["run", "parameters", "frames", "visits", "frames/s", *(f"{k}, force" for k in kinds), "residue, energy",
+    timed = any("ms" in r for r in rows)
+    columns = ["run", "parameters", "frames", "visits", "frames/s", *(["ms a call"] if timed else []), *(f"{k}, force" for k in kinds), "residue, energy",
                *(f"{p}, {what}" for p in proteins for what in ("force", "energy per atom"))]
     return markdown(columns, [
         [r["name"], f"{r['parameters']:,}", f"{r['frames']:,}", f"{r['visits']:,}",
          f"{r['visits'] / max(r['minutes'], 1e-9) / 60:.0f}",
+         *([f"{r.get('ms', float('nan')):.1f}"] if timed else []),
          *(f"{r['held_out'].get(k, float('nan')):.3f}" for k in kinds), f"{r['energy']:.3f}",
          *(f"{value:.{digits}f}" for p in proteins for value, digits in zip(r["whole"].get(p, UNKNOWN), (3, 4)))] for r in rows])
 
@@ -139,12 +143,33 @@ def curves(rows: list[dict], panels: dict[str, list[str]], path: Path) -> None:
     plt.close(figure)
 
 
+def sizes(rows: list[dict], path: Path) -> None:
+    """Force errors against the time of a force call, a point a network."""
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(8, 5), constrained_layout=True)
+    x = [r["ms"] for r in rows]
+    for label, marker, y in (
+            ("whole proteins, mean", "o", [sum(force for force, _ in r["whole"].values()) / len(r["whole"]) for r in rows]),
+            ("residues", "s", [r["held_out"].get("residue", float("nan")) for r in rows])):
+        axis.plot(x, y, marker, label=label)
+        for name, at in zip((r["name"] for r in rows), zip(x, y)):
+            axis.annotate(name, at, xytext=(4, 4), textcoords="offset points", fontsize=7)
+    axis.set(xlabel="a force call (ms, one thread)", ylabel="force MAE (kcal/mol/Å)", xscale="log")
+    axis.legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("plan", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--only", nargs="*", metavar="RUN", help="these runs, in this order (default: all); none: report only")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--time", type=Path, metavar="PDB", help="measure the networks' force calls on this protein, in turns")
     args = parser.parse_args()
     plan = tomllib.loads(args.plan.read_text())
     names = list(plan["runs"]) if args.only is None else args.only
@@ -155,6 +180,11 @@ def main() -> None:
     for name in names:
         run(name, plan["runs"][name], plan, data, folder_of(name, args.output), args.threads)
     rows = [r for name in plan["runs"] if (r := row(name, folder_of(name, args.output)))]
+    if rows and args.time:
+        models = [folder_of(r["name"], args.output) / MODEL for r in rows]
+        for r, ms in zip(rows, inference_time.milliseconds(models, args.time)):
+            r["ms"] = ms
+        sizes(rows, args.output / SIZES)
     if rows:
         (args.output / TABLE).write_text(table(rows) + "\n")
         curves(rows, plan.get("curves", {}), args.output / CURVES)
