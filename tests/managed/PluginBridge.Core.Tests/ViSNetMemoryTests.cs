@@ -27,6 +27,32 @@ public class ViSNetMemoryTests
         });
     }
 
+    /// <summary>The first chunks keep their products, the others make them again.</summary>
+    [Test]
+    public void WhatIsKeptInPartHasTheSameBits([Values(3, 4, 6)] int layers)
+    {
+        using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(layers: layers, vectorNorm: 1));
+        var (molecule, x) = ViSNetTestModel.Cluster(260, 3);
+        var kept = Evaluate<float, Simd256<float>>(potential, molecule, x, 1, long.MaxValue);
+        double share = 0;
+        for (long budget = 4 << 20; share < 1; budget += 8 << 20)
+        {
+            using var evaluator = potential.Create<float, Simd256<float>>([molecule], 2, budget);
+            double[] energy = new double[1], gradient = new double[x.Length];
+            for (int repeat = 0; repeat < 2; repeat++)
+            {
+                evaluator.Evaluate(x, default, energy, gradient, default);
+                Assert.That(energy[0], Is.EqualTo(kept.Energy), $"{budget}");
+                Assert.That(gradient, Is.EqualTo(kept.Gradient), $"{budget}");
+            }
+            var graph = (ViSNetEvaluator<float, Simd256<float>>)evaluator;
+            Assert.That(graph.KeptShare, Is.GreaterThanOrEqualTo(share));
+            Assert.That(graph.Bytes, Is.LessThan(budget).Or.LessThan(20 << 20));
+            share = graph.KeptShare;
+            TestContext.Out.WriteLine($"{budget >> 20} MB: {share:P0} kept, {graph.Bytes / 1048576.0:F1} MB used");
+        }
+    }
+
     [Test]
     public void TheNumberOfThreadsChangesNoBit([Values(2, 3, 7)] int threads)
     {

@@ -123,6 +123,12 @@ internal sealed unsafe class ViSNetEvaluator<T, V> : IMoleculeEvaluator
     /// <summary>Whether the last molecule was too large for the memory budget to keep everything for the reverse pass.</summary>
     public bool Lean => _graphs[0].Lean;
 
+    /// <summary>Of the last molecule: share of the edges whose products were kept for the reverse pass.</summary>
+    public double KeptShare => _graphs[0].KeptShare;
+
+    /// <summary>Bytes in buffers of molecules.</summary>
+    public long Bytes => _graphs.Sum(graph => graph.Bytes);
+
     private bool WantsGradient => _gradients != null || _strains != null;
 
     private int StageCount(ViSNetGraph<T, V> graph) => WantsGradient ? graph.Stages.Count : graph.EnergyStages;

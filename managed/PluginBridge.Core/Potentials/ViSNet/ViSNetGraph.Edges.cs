@@ -12,7 +12,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         T* messages = Training ? _layers[l].Messages.Pointer + (long)e0 * H : scratch.A.Ensure((long)rows * H);
         T* row = scratch.Rows.Ensure(8 * H);
         int width = layer.MessageBlocks * H;
-        T* messageZ = _lean ? scratch.B.Ensure((long)rows * width) - (long)e0 * width : _layers[l].MessageZ.Pointer;
+        T* messageZ = Keeps(e0) ? _layers[l].MessageZ.Pointer : scratch.B.Ensure((long)rows * width) - (long)e0 * width;
         var terms = new EdgeTerms(messageZ, EdgeProducts(l, e0, rows, scratch), PairValues(l, false), PairStride);
         for (int i = first; i < end; i++)
             Attention(l, i, messages + (long)(_edgeStart.Pointer[i] - e0) * H, row, terms);
@@ -40,7 +40,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         if (layer.PairFeatures)
             return null;
         int width = layer.EdgeBlocks * H;
-        T* z = _lean ? scratch.E.Ensure((long)rows * width) - (long)e0 * width : _layers[l].EdgeZ.Pointer;
+        T* z = Keeps(e0) ? _layers[l].EdgeZ.Pointer : scratch.E.Ensure((long)rows * width) - (long)e0 * width;
         Gemm<T, V>.Multiply(EdgeFeatures(l) + (long)e0 * H, H, rows, layer.Edges, z + (long)e0 * width, width);
         return z;
     }

@@ -13,9 +13,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         T* gz = scratch.A.Ensure((long)rows * width), gMessage = scratch.B.Ensure((long)rows * H);
         T* row = scratch.Rows.Ensure(8 * H);
         T* messageZ = MessageTerms(l, chunk);
-        T* edgeZ = _lean ? EdgeProducts(l, e0, rows, scratch) : _layers[l].EdgeZ.Pointer;
+        bool kept = Keeps(e0);
+        T* edgeZ = kept ? _layers[l].EdgeZ.Pointer : EdgeProducts(l, e0, rows, scratch);
         var terms = new EdgeTerms(messageZ, edgeZ, PairValues(l, true), PairStride);
-        if (_lean)
+        if (!kept)
         {
             // Once more what the forward pass had.
             for (int i = first; i < end; i++)

@@ -2,26 +2,29 @@ namespace PluginBridge.Core.Potentials.ViSNet;
 
 // What is kept between the passes. A molecule within the budget keeps all that the reverse pass needs. A larger one is
 // 'lean': it keeps f of each layer, x, v and the sums of messages, and the reverse pass makes the rest again, block by
-// block. What edges owe their sources and pairs then lives for a chunk of consecutive target atoms only. Sums have the same
-// terms in the same order either way.
+// block. What edges owe their sources and pairs then lives for a chunk of consecutive target atoms only. The first chunks
+// keep the products of their edges as long as there is budget left. Sums have the same terms in the same order either way.
 internal sealed unsafe partial class ViSNetGraph<T, V>
 {
-    /// <summary>Bytes up to which everything is kept.</summary>
-    public const long DefaultMemoryBudget = 512L << 20;
+    /// <summary>Bytes that buffers may take if they can do with that.</summary>
+    public const long DefaultMemoryBudget = 832L << 20;
 
     private bool _lean;
     private int[] _chunkBlock = new int[2];
-    private int _chunks;
+    private int _chunks, _keptEdges;
 
     // Lean. Pairs, 3 H: radial projections until f is there, then f of layer 2, then pair products of the reverse pass.
     // Pairs, 3 H: pair products of the forward pass, then their gradients. Atoms: the layer at hand.
-    private readonly NativeBuffer<T> _shared, _pairGradients, _attention, _vectors, _dot, _output;
+    private readonly NativeBuffer<T> _shared, _pairGradients, _attention, _vectors, _dot, _output, _chunkMessageZ;
 
-    /// <summary>Bytes up to which everything is kept.</summary>
+    /// <summary>Bytes that buffers may take if they can do with that.</summary>
     public long MemoryBudget { get; init; } = DefaultMemoryBudget;
 
     /// <summary>Whether the molecule at hand is too large to keep everything.</summary>
     public bool Lean => _lean;
+
+    /// <summary>Share of the edges whose products are kept.</summary>
+    public double KeptShare => _lean ? (double)_keptEdges / _edges : 1;
 
     /// <summary>Bytes in buffers.</summary>
     public long Bytes => _buffers.Sum(buffer => buffer.Bytes);
@@ -37,21 +40,41 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     private int ChunkEdge(int chunk) => _edgeStart.Pointer[ChunkAtom(chunk)];
 
     /// <summary>Of a chunk's edges: arguments of (s1,) s2, later s1 and the gradient of v_j; element 0 of the molecule's array.</summary>
-    private T* MessageTerms(int l, int chunk) => !_lean ? _layers[l].MessageZ.Pointer
-        : _layers[0].MessageZ.Pointer - (long)ChunkEdge(chunk) * _net.Layers[l].MessageBlocks * H;
+    private T* MessageTerms(int l, int chunk) => Keeps(ChunkEdge(chunk)) ? _layers[l].MessageZ.Pointer
+        : _chunkMessageZ.Pointer - (long)ChunkEdge(chunk) * _net.Layers[l].MessageBlocks * H;
+
+    /// <summary>Whether the block of edges that begins with this one keeps its products for the reverse pass.</summary>
+    private bool Keeps(int edge) => !_lean || edge < _keptEdges;
 
     /// <summary>Of a chunk's edges: gradients of k_j and w1·w2; likewise.</summary>
     private T* SourceTerms(int chunk) => _edgeTerms.Pointer - 2L * ChunkEdge(chunk) * H;
 
+    /// <summary>Bytes of lists and of what has no channels.</summary>
+    private long BytesOfGraph() => _edges * (8L * sizeof(T) + 3L * sizeof(int)) + _pairs * (14L * sizeof(T) + 4L * sizeof(int));
+
     private long BytesToKeepAll()
     {
-        long atom = 33, edge = 5 + (_net.Layers.Length > 2 ? 2 : 0), pair = 4 + 2 * _net.PairColumns / H;
+        long atom = 33, edge = 5 + (_net.Layers.Length > 2 ? 2 : 0) + ProductBlocks(), pair = 4 + 2 * _net.PairColumns / H;
         foreach (var layer in _net.Layers)
-        {
             atom += 11 + layer.OutputBlocks + 3 * layer.VectorBlocks;
-            edge += layer.MessageBlocks + (layer.PairFeatures ? 0 : layer.EdgeBlocks);
-        }
-        return (_atoms * atom + _edges * edge + _pairs * pair) * H * sizeof(T);
+        return BytesOfGraph() + (_atoms * atom + _edges * edge + _pairs * pair) * H * sizeof(T);
+    }
+
+    /// <summary>Bytes if no products of edges are kept, without what lives for a chunk.</summary>
+    private long BytesIfLean()
+    {
+        int layers = _net.Layers.Length;
+        long edge = Math.Max(0, layers - 3) + (layers == 3 ? 1 : 0);
+        return BytesOfGraph() + (_atoms * (55L + 5 * layers) + _edges * edge + 7L * _pairs) * H * sizeof(T);
+    }
+
+    /// <summary>Products of an edge in all layers, in units of H.</summary>
+    private int ProductBlocks()
+    {
+        int blocks = 0;
+        foreach (var layer in _net.Layers)
+            blocks += layer.MessageBlocks + (layer.PairFeatures ? 0 : layer.EdgeBlocks);
+        return blocks;
     }
 
     /// <summary>Decides what is kept. A molecule around the border stays lean: buffers are not to come and go.</summary>
@@ -68,16 +91,17 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     private void FreeFeatures()
     {
         foreach (var buffer in (ReadOnlySpan<NativeBuffer<T>>)[_radial, _pairValue, _pairSlope, _edgeFeatures, _gEdgeFeatures,
-                     _gPairProducts, _gPairFeatures, _edgeTerms, _shared, _pairGradients, _attention, _vectors, _dot, _output])
+                     _gPairProducts, _gPairFeatures, _edgeTerms, _shared, _pairGradients, _attention, _vectors, _dot, _output,
+                     _chunkMessageZ])
             buffer.Free();
         foreach (var layer in _layers)
             layer.Free();
     }
 
-    /// <summary>Consecutive edge blocks whose terms take a sixteenth of the budget, at least one block; all of them if all is kept.</summary>
+    /// <summary>Consecutive edge blocks whose terms take a 32nd of the budget, at least one block; all of them if all is kept.</summary>
     private void BuildChunks()
     {
-        long limit = _lean ? MemoryBudget / 16 / (7L * H * sizeof(T)) : long.MaxValue;
+        long limit = _lean ? MemoryBudget / 32 / (7L * H * sizeof(T)) : long.MaxValue;
         _chunks = 0;
         for (int block = 0; block < _edgeBlocks;)
         {
@@ -90,6 +114,17 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             while (block < _edgeBlocks && _edgeStart.Pointer[_blockStart.Pointer[block + 1]] - begin <= limit);
         }
         _chunkBlock[_chunks] = _edgeBlocks;
+        KeepChunks();
+    }
+
+    /// <summary>Which chunks keep their products: as many as the budget has room for.</summary>
+    private void KeepChunks()
+    {
+        int kept = _keptEdges = 0;
+        // Buffers grow by a fiftieth more than they need.
+        long room = MemoryBudget - MemoryBudget / 32 - BytesIfLean() * 51 / 50, edges = room / ((long)ProductBlocks() * H * sizeof(T)) * 50 / 51;
+        while (_lean && kept < _chunks && ChunkEdge(kept + 1) <= edges)
+            _keptEdges = ChunkEdge(++kept);
     }
 
     private int LargestChunk()
@@ -158,12 +193,15 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
             _gEdgeFeatures.Ensure(e * h);
         }
         for (int l = 0; l < _net.Layers.Length; l++)
-        {
-            var layer = _net.Layers[l];
-            _layers[l].MessageZ.Ensure(e * h * layer.MessageBlocks);
-            if (!layer.PairFeatures)
-                _layers[l].EdgeZ.Ensure(e * h * layer.EdgeBlocks);
-        }
+            EnsureProducts(l, e);
+    }
+
+    private void EnsureProducts(int l, long edges)
+    {
+        var layer = _net.Layers[l];
+        _layers[l].MessageZ.Ensure(edges * H * layer.MessageBlocks);
+        if (!layer.PairFeatures)
+            _layers[l].EdgeZ.Ensure(edges * H * layer.EdgeBlocks);
     }
 
     private void EnsureLean()
@@ -173,9 +211,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         _pairGradients.Ensure(3L * _pairs * h);
         _gPairProducts.Ensure(3 * chunk * h);
         _edgeTerms.Ensure(2 * chunk * h);
-        _layers[0].MessageZ.Ensure(2 * chunk * h);
+        _chunkMessageZ.Ensure(2 * chunk * h);
         for (int l = 0; l < _net.Layers.Length; l++)
         {
+            EnsureProducts(l, _keptEdges);
             _layers[l].Sums.Ensure((long)_atoms * h);
             if (l > 2)
                 _layers[l].Features.Ensure((long)_edges * h);

@@ -86,6 +86,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
         (_gEdgeFeatures, _gPairProducts, _edgeTerms, _gn) = (New<T>(), New<T>(), New<T>(), New<T>());
         (_gEnvelope, _gDirection, _gPair, _gPairFeatures) = (New<T>(), New<T>(), New<T>(), New<T>());
         (_shared, _pairGradients, _attention, _vectors, _dot, _output) = (New<T>(), New<T>(), New<T>(), New<T>(), New<T>(), New<T>());
+        _chunkMessageZ = New<T>();
         _gv = [New<T>(), New<T>()];
         _vectorMessages = _gv[0]; // of one pass, and of the other
         _layers = [.. Enumerable.Range(0, net.Header.Layers + 1).Select(_ => new LayerMemory(this))];
