@@ -10,6 +10,7 @@ forcecall   against the PyTorch twin, eager and TorchScript
 quantum     against libxtb on whole chignolin and Trp-cage; with --psi4 also M06-2X/6-31G* on a capped residue
 scaling     138 to 13,800 atoms: time, exponent, memory
 openmmstep  a step in OpenMM: host, network, overhead
+together    simulated time an hour, with multiple time steps, against the dipeptide scheme in PyTorch at 1 fs
 startup     library load to first force
 training    frames a second of training
 

@@ -26,13 +26,13 @@ def test_every_part_runs_and_reports(plugin, trained, gfn2, tmp_path):
     found = json.loads((tmp_path / "summary.json").read_text())
     for key in ("fma_fraction", "pytorch_eager_ratio", "torchscript_ratio", "scaling_exponent", "peak_memory_mb", "startup_ms"):
         assert np.isfinite(found[key]) and found[key] > 0, key
-    assert np.isfinite(found["overhead_us"])
+    assert np.isfinite(found["overhead_us"]) and found["together_ratio"] > 0
     assert found["xtb_ratio_chignolin"] is None  # a quick run has no whole proteins
     kernels = json.loads((tmp_path / "kernels.json").read_text())
     # the counted operations are at least the products of the layers: capped alanine has 22 atoms and some 400 edges
     assert kernels["calls"][0]["gflop"] > 0.02
     report = (tmp_path / "report" / "README.md").read_text()
-    for heading in ("Kernels", "Force call", "quantum chemistry", "Scaling", "step in OpenMM", "Start-up", "Training"):
+    for heading in ("Kernels", "Force call", "quantum chemistry", "Scaling", "step in OpenMM", "Everything together", "Start-up", "Training"):
         assert heading in report
     for name in ("kernels", "forcecall", "scaling", "step"):
         assert f"({name}.png)" in report and (tmp_path / "report" / f"{name}.png").stat().st_size > 1000

@@ -109,6 +109,21 @@ def test_a_moved_proton_is_told_apart(plugin, simulation, alanine):
         look(plugin, simulation, transfer)
 
 
+@pytest.mark.parametrize("acceptor, length, moved", [("S", 0.15, True), ("O", 0.12, True), ("O", 0.15, False)])
+def test_how_near_a_moved_proton_is(plugin, acceptor, length, moved):
+    """S-H is 0.134 nm at rest, O-H 0.096 nm."""
+    from pluginbridge.moleculecheck import MoleculeCheck
+
+    topology = app.Topology()
+    residue = topology.addResidue("X", topology.addChain())
+    hydrogen, donor, other = (topology.addAtom(name, app.element.get_by_symbol(name), residue) for name in ("H", "N", acceptor))
+    topology.addBond(hydrogen, donor)
+    check = MoleculeCheck(topology)
+    x = np.array([[0, 0, 0], [0.3, 0, 0], [-length, 0, 0]])
+    broken, = check.brokenBonds(x, check.lengths(x) / 0.101, 1.4)
+    assert broken.movedTo == (other.index if moved else None)
+
+
 def test_a_mirror_image_is_noticed(plugin, simulation):
     with pytest.raises(plugin.SafetyError, match=r"CA of ALA \d+ \(chain \w+\) has inverted its chirality"):
         look(plugin, simulation, lambda x: x * [1, 1, -1])

@@ -5,8 +5,10 @@ from typing import Iterable, NamedTuple, Optional
 
 import numpy as np
 
-#: A hydrogen this near (nm) to another heavy atom, once its own bond is broken, has moved to it.
-TRANSFERRED = 0.135
+#: Covalent radii, nm (Cordero et al., Dalton Trans. 2008, 2832; carbon as sp3). Other elements count as carbon.
+COVALENT_RADII = {1: 0.031, 6: 0.076, 7: 0.071, 8: 0.066, 9: 0.057, 15: 0.107, 16: 0.105, 17: 0.102}
+#: A hydrogen within this many times the sum of covalent radii of another heavy atom, once its own bond is broken, has moved to it.
+TRANSFERRED = 1.35
 
 
 class BrokenBond(NamedTuple):
@@ -88,9 +90,14 @@ class MoleculeCheck:
         if self.numbers[i] == 1:
             others = self._heavy[self._heavy != j]
             distances = np.linalg.norm(nearestImage(x[others] - x[i], box), axis=1)
-            if len(others) and distances.min() < TRANSFERRED:
-                moved = int(others[distances.argmin()])
+            reach = distances / [_radius(1) + _radius(self.numbers[k]) for k in others]
+            if len(others) and reach.min() < TRANSFERRED:
+                moved = int(others[reach.argmin()])
         return BrokenBond(i, j, length, ratio, moved)
+
+
+def _radius(number) -> float:
+    return COVALENT_RADII.get(int(number), COVALENT_RADII[6])
 
 
 def nearestImage(vectors: np.ndarray, box: Optional[np.ndarray]) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from .settings import MODEL, ROOT, Settings, modelFile
+from .settings import MODEL, ROOT, Settings, modelFile, shipped
 
 #: channels, layers
 SIZES = {"64 channels, 4 layers": (64, 4), "128 channels, 6 layers": (128, 6)}
@@ -19,10 +19,10 @@ def twin():
 
 
 def networks(settings: Settings) -> dict[str, Path]:
-    """Model files by name: two with random weights and the shipped one; only that in a quick run."""
+    """Model files by name: two with random weights and those that ship; only the larger of these in a quick run."""
     if settings.quick:
         return {MODEL: modelFile()}
-    return {name: random(settings.out / "networks", *size) for name, size in SIZES.items()} | {MODEL: modelFile()}
+    return {name: random(settings.out / "networks", *size) for name, size in SIZES.items()} | shipped()
 
 
 def random(folder: Path, channels: int, layers: int) -> Path:

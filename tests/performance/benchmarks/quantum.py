@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from . import structures
-from .settings import MODEL, ROOT, Settings
+from .settings import MODEL, ROOT, Settings, shipped
 from .timing import inTurn, milliseconds
 
 
@@ -25,30 +25,37 @@ def run(settings: Settings) -> dict:
     rows = []
     for name in tqdm(names, desc="GFN2-xTB", disable=None):
         structure = structures.alanine() if settings.quick else structures.protein(settings, name)
-        ours, theirs = (pluginbridge.Evaluator(structure.topology, model) for model in (MODEL, "gfn2-xtb"))
-        times = inTurn({"ours": lambda: ours.evaluate(structure.positions), "xtb": lambda: theirs.evaluate(structure.positions)},
-                       5 if not settings.quick else settings.repeats)
-        rows.append(dict(structure=name, atoms=len(structure.positions), method="GFN2-xTB (libxtb)",
-                         ours_ms=milliseconds(times["ours"]), theirs_ms=milliseconds(times["xtb"]),
-                         ratio=float(np.median(times["xtb"]) / np.median(times["ours"]))))
+        calls = {network: evaluation(structure, str(path)) for network, path in shipped().items()}
+        times = inTurn(calls | {"xtb": evaluation(structure, "gfn2-xtb")}, 5 if not settings.quick else settings.repeats)
+        rows += [row(structure, "GFN2-xTB (libxtb)", network, times[network], times["xtb"]) for network in calls]
     if settings.psi4:
         rows.append(psi4Row())
-    found = {row["structure"]: row["ratio"] for row in rows}
+    found = {r["structure"]: r["ratio"] for r in rows if r["network"] == MODEL}
     return dict(rows=rows, xtb_ratio_chignolin=found.get("chignolin"), xtb_ratio_trpcage=found.get("Trp-cage"))
+
+
+def evaluation(structure, model: str):
+    """A call of a model at the structure's positions."""
+    import pluginbridge
+
+    evaluator = pluginbridge.Evaluator(structure.topology, model)
+    return lambda: evaluator.evaluate(structure.positions)
+
+
+def row(structure, method: str, network: str, ours: np.ndarray, theirs: np.ndarray) -> dict:
+    """A line of the table, from seconds of both sides."""
+    return dict(structure=structure.name, atoms=len(structure.positions), method=method, network=network, ours_ms=milliseconds(ours),
+                theirs_ms=milliseconds(theirs), ratio=float(np.median(theirs) / np.median(ours)))
 
 
 def psi4Row() -> dict:
     """Capped alanine, once: a minute or two."""
     sys.path.insert(0, str(ROOT / "training"))
-    import pluginbridge
     from pbtrain.psi4_label import METHOD, Dft
 
     structure = structures.alanine()
-    ours = pluginbridge.Evaluator(structure.topology, MODEL)
-    times = inTurn({"ours": lambda: ours.evaluate(structure.positions)}, 20)["ours"]
+    ours = inTurn({"ours": evaluation(structure, MODEL)}, 20)["ours"]
     theirs = Dft(np.array(structure.numbers), 0)
     begin = time.perf_counter()
     theirs.label(structure.positions * 10)
-    seconds = time.perf_counter() - begin
-    return dict(structure=structure.name, atoms=len(structure.positions), method=f"{METHOD} (psi4), one call",
-                ours_ms=milliseconds(times), theirs_ms=seconds * 1e3, ratio=float(seconds / np.median(times)))
+    return row(structure, f"{METHOD} (psi4), one call", MODEL, ours, np.array([time.perf_counter() - begin]))

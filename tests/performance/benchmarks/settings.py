@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Optional
 
 ROOT = Path(__file__).resolve().parents[3]
-MODEL = "visnet-gfn2"
+MODEL, FAST = "visnet-gfn2", "visnet-gfn2-fast"
 
 
 @dataclass
@@ -44,6 +44,11 @@ class Settings:
 def modelFile(name: str = MODEL) -> Path:
     """Path of a shipped network."""
     return ROOT / "models" / name / f"{name}.safetensors"
+
+
+def shipped() -> dict[str, Path]:
+    """The networks that ship, in their sizes: name and path."""
+    return {name: modelFile(name) for name in (MODEL, FAST)}
 
 
 def machine() -> dict:
