@@ -48,16 +48,15 @@ accuracy: build
 nve: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py
 
-# The same while pairs of residues come and go: GYDPETGTWG, window3+pairs, 10 ps (0.7 s of one core a step: the better
-# part of a day).
+# The same while pairs of residues come and go: GYDPETGTWG, window3+pairs, 10 ps with the small network (some hours).
 nve-pairs: build
 	@mkdir -p $(BUILD)/bench
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs \
-	    --ps 10 --stretch 0.2 --kinds double control --json $(BUILD)/bench/nve-pairs.json
+	    --model visnet-gfn2-fast --ps 10 --stretch 0.2 --kinds double control --json $(BUILD)/bench/nve-pairs.json
 
-# Fragments, gradient and dynamics of 50 random proteins; goes on where it was ended (most of an hour).
+# Fragments, gradient and dynamics (with the small network) of 50 random proteins; goes on where it was ended (most of an hour).
 random: build
-	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/accuracy/random_proteins.py $(BUILD)/accuracy/random.jsonl
+	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/accuracy/random_proteins.py $(BUILD)/accuracy/random.jsonl --model visnet-gfn2-fast
 
 format:
 	dotnet format PluginBridge.sln --exclude bindings/csharp/PluginBridge/Interop
