@@ -54,9 +54,9 @@ nve-pairs: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs \
 	    --model visnet-gfn2-fast --ps 10 --stretch 0.2 --kinds double control --json $(BUILD)/bench/nve-pairs.json
 
-# Fragments, gradient and dynamics (with the small network) of 50 random proteins; goes on where it was ended (most of an hour).
+# Fragments, gradient and dynamics of 50 random proteins; goes on where it was ended (about an hour).
 random: build
-	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/accuracy/random_proteins.py $(BUILD)/accuracy/random.jsonl --model visnet-gfn2-fast
+	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/accuracy/random_proteins.py $(BUILD)/accuracy/random.jsonl
 
 format:
 	dotnet format PluginBridge.sln --exclude bindings/csharp/PluginBridge/Interop
