@@ -31,7 +31,7 @@ def run(settings: Settings) -> dict:
 
 
 def compare(settings: Settings, where: str, topology, positions, host, threads: int) -> list[dict]:
-    """One row a network; all of them, the host alone and the rival's call take turns."""
+    """One row a network; all of them and the host alone take turns, the rival's call follows."""
     import openmm
     import pluginbridge
 
