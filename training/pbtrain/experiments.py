@@ -104,7 +104,8 @@ def table(rows: list[dict]) -> str:
     kinds = [k for k in KINDS if any(k in r["held_out"] for r in rows)]
     proteins = list(dict.fromkeys(p for r in rows for p in r["whole"]))
     timed = any("ms" in r for r in rows)
-    columns = ["run", "parameters", "frames", "visits", "frames/s", *(["ms a call"] if timed else []), *(f"{k}, force" for k in kinds), "residue, energy",
+    columns = ["run", "parameters", "frames", "visits", "frames/s", *(["ms a call"] if timed else []),
+               *(f"{k}, force" for k in kinds), "residue, energy",
                *(f"{p}, {what}" for p in proteins for what in ("force", "energy per atom"))]
     return markdown(columns, [
         [r["name"], f"{r['parameters']:,}", f"{r['frames']:,}", f"{r['visits']:,}",
@@ -175,6 +176,8 @@ def main() -> None:
     names = list(plan["runs"]) if args.only is None else args.only
     if unknown := set(names) - set(plan["runs"]):
         parser.error(f"{args.plan} has no run {', '.join(sorted(unknown))}; it has {', '.join(plan['runs'])}")
+    if args.time and not args.time.is_file():
+        parser.error(f"--time: {args.time} does not exist")
     args.output.mkdir(parents=True, exist_ok=True)
     data = link_shards(plan["data"], args.output) if names else []
     for name in names:

@@ -54,6 +54,23 @@ def inVacuo():
     return demo.topology, demo.positions, system
 
 
+def settle(contexts: dict, positions, settings: Settings):
+    """The State that contexts["host"] comes to in a short run; all contexts begin there."""
+    import openmm
+
+    host = contexts["host"]
+    host.setPositions(positions)
+    openmm.LocalEnergyMinimizer.minimize(host, 10, 100)
+    host.setVelocitiesToTemperature(300, 1)
+    host.getIntegrator().step(20 if settings.quick else 300)
+    state = host.getState(getPositions=True, getVelocities=True)
+    for context in contexts.values():
+        context.setPositions(state.getPositions())
+        context.setVelocities(state.getVelocities())
+        context.getIntegrator().step(2)
+    return state
+
+
 def breakdown(settings: Settings, topology, positions, host, threads: int) -> dict:
     """Medians over rounds in which the Systems take turns."""
     import openmm
@@ -64,16 +81,7 @@ def breakdown(settings: Settings, topology, positions, host, threads: int) -> di
     contexts = {name: openmm.Context(system, openmm.LangevinMiddleIntegrator(300, 1, 0.001),
                                      openmm.Platform.getPlatformByName("CPU"), {"Threads": str(threads)})
                 for name, system in systems.items()}
-    first = contexts["host"]
-    first.setPositions(positions)
-    openmm.LocalEnergyMinimizer.minimize(first, 10, 100)
-    first.setVelocitiesToTemperature(300, 1)
-    first.getIntegrator().step(20 if settings.quick else 300)
-    state = first.getState(getPositions=True, getVelocities=True)
-    for context in contexts.values():
-        context.setPositions(state.getPositions())
-        context.setVelocities(state.getVelocities())
-        context.getIntegrator().step(2)
+    state = settle(contexts, positions, settings)
     # short turns, many of them: the host's own time wanders by more than the overhead
     steps, rounds = (2, 3) if settings.quick else (20, 10 * max(5, settings.repeats))
     with tqdm(total=rounds, desc=f"steps of {topology.getNumAtoms()} atoms", disable=None) as bar:

@@ -158,8 +158,8 @@ def forcecall(part: dict, folder: Path) -> str:
 def quantum(part: dict, folder: Path) -> str:
     return "## Against the quantum chemistry that was learnt\n\nOne thread each.\n\n" + table(
         ["structure", "method", "network", "its ms", "ours, ms", "ratio"],
-        [[f"{r['structure']} ({r['atoms']})", r["method"], r.get("network", "visnet-gfn2"), f"{r['theirs_ms']:.0f}", f"{r['ours_ms']:.2f}", f"{r['ratio']:.0f}"]
-         for r in part["rows"]])
+        [[f"{r['structure']} ({r['atoms']})", r["method"], r.get("network", "visnet-gfn2"), f"{r['theirs_ms']:.0f}",
+          f"{r['ours_ms']:.2f}", f"{r['ratio']:.0f}"] for r in part["rows"]])
 
 
 def scaling(part: dict, folder: Path) -> str:
@@ -211,8 +211,8 @@ def openmmstep(part: dict, folder: Path) -> str:
 def together(part: dict, folder: Path) -> str:
     text = (f"## Everything together\n\nSimulated time an hour, {part['threads']} threads: scheme `whole` every {part['outer_fs']:g} fs, "
             f"{part['inner_steps']} steps of the host in between, in OpenMM; against a step of 1 fs made of the host's own step and an eager "
-            "PyTorch call of `visnet-gfn2` on all fragments of AI²BMD's scheme, `dipeptide`. What the schemes' errors are is in the "
-            "networks' cards.\n\n")
+            "PyTorch call of `visnet-gfn2` on all fragments of AI²BMD's scheme, `dipeptide`. Rows of `visnet-gfn2` compare the same weights; "
+            "`visnet-gfn2-fast` is a smaller network as well. The errors of networks and schemes are in the networks' cards.\n\n")
     return text + table(["system", "network", "rival's 1 fs, µs", f"ours, {part['outer_fs']:g} fs, µs", "simulated time, ratio"],
                         [[f"peptide in {r['where']} ({r['atoms']} atoms in all)", r["network"], f"{r['rival_us']:.0f}",
                           f"{r['outer_us']:.0f}", f"**{r['ratio']:.1f}**"] for r in part["rows"]])

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from . import networks, openmmstep, structures
-from .forcecall import energyForces, setBlasThreads
+from .forcecall import check, energyForces, setBlasThreads
 from .fragments import Fragments, torchEnergy
 from .settings import MODEL, Settings, shipped
 from .timing import inTurn
@@ -20,18 +20,18 @@ OUTER, INNER = 2.0, 2  # fs, and steps of the host in it: what docs/benchmarks/t
 
 
 def run(settings: Settings) -> dict:
-    """Microseconds a step, and femtoseconds an hour over the rival's, for each shipped network; `together_ratio` is the largest in
-    water, `together_vacuum_ratio` that of the peptide alone."""
+    """Microseconds a step, and simulated time an hour over the rival's, for each shipped network. `together_ratio` and
+    `together_vacuum_ratio` are those of the network that the rival has; a smaller one has rows of its own."""
     threads = settings.threads[-1]
     rows = [row for where, system in (("water", openmmstep.solvated(settings)), ("vacuum", openmmstep.inVacuo()))
             for row in compare(settings, where, *system, threads)]
-    best = {where: max(row["ratio"] for row in rows if row["where"] == where) for where in ("water", "vacuum")}
-    return dict(threads=threads, rows=rows, outer_fs=OUTER, inner_steps=INNER, together_ratio=best["water"],
-                together_vacuum_ratio=best["vacuum"])
+    same = {row["where"]: row["ratio"] for row in rows if row["network"] == MODEL}
+    return dict(threads=threads, rows=rows, outer_fs=OUTER, inner_steps=INNER, together_ratio=same["water"],
+                together_vacuum_ratio=same["vacuum"])
 
 
 def compare(settings: Settings, where: str, topology, positions, host, threads: int) -> list[dict]:
-    """One row a network; all of them and the host alone take turns, the rival's call follows."""
+    """One row a network; all of them, the host alone and the rival's call take turns."""
     import openmm
     import pluginbridge
 
@@ -41,46 +41,39 @@ def compare(settings: Settings, where: str, topology, positions, host, threads: 
     integrators["host"] = openmm.LangevinMiddleIntegrator(300, 1, 0.001)
     contexts = {name: openmm.Context(systems.get(name, host), integrator, openmm.Platform.getPlatformByName("CPU"),
                                      {"Threads": str(threads)}) for name, integrator in integrators.items()}
-    settled = settle(contexts["host"], positions, settings)
-    for context in contexts.values():
-        context.setPositions(settled.getPositions())
-        context.setVelocities(settled.getVelocities())
-        context.getIntegrator().step(3)
+    openmmstep.settle(contexts, positions, settings)
     steps, rounds = (2, 2) if settings.quick else (10, 3 * max(5, settings.repeats))
+    rivals = rivalCalls(threads)
     with tqdm(total=rounds, desc=f"everything together, {where}", disable=None) as bar:
-        calls = {name: lambda c=context: c.getIntegrator().step(steps) for name, context in contexts.items()} | {"": bar.update}
-        micro = {name: 1e6 * float(np.median(values)) / steps for name, values in inTurn(calls, rounds, warmUp=0).items() if name}
-        rival = micro["host"] + 1e6 * rivalCall(settings, threads)
+        calls = {name: lambda c=context: c.getIntegrator().step(steps) for name, context in contexts.items()}
+        times = inTurn(calls | rivals | {"": bar.update}, rounds, warmUp=0)
+    micro = {name: 1e6 * float(np.median(times[name])) / steps for name in contexts}
+    rival = micro["host"] + 1e6 * min(float(np.median(times[name])) for name in rivals)
     return [dict(where=where, network=name, atoms=topology.getNumAtoms(), host_us=micro["host"], rival_us=rival, outer_us=micro[name],
                  ratio=rival * OUTER / micro[name]) for name in systems]
 
 
-def settle(context, positions, settings: Settings):
-    """The host's State after a short run."""
-    import openmm
-
-    context.setPositions(positions)
-    openmm.LocalEnergyMinimizer.minimize(context, 10, 100)
-    context.setVelocitiesToTemperature(300, 1)
-    context.getIntegrator().step(20 if settings.quick else 300)
-    return context.getState(getPositions=True, getVelocities=True)
-
-
-def rivalCall(settings: Settings, threads: int) -> float:
-    """Seconds of an eager PyTorch call, dipeptide scheme, on the demo's peptide; with the better number of BLAS threads."""
+def rivalCalls(threads: int) -> dict:
+    """Eager PyTorch on the demo's peptide, dipeptide scheme, a call for each number of BLAS threads (one is mostly better);
+    warm, and compared with the core's forces."""
     import pluginbridge
     import torch
 
-    demo = structures.demo()
-    model = shipped()[MODEL]
-    fragments = Fragments(pluginbridge.Evaluator(demo.topology, str(model), "dipeptide"), demo.numbers)
-    eager = torchEnergy(fragments, networks.twin().load_model(model)[0])
+    demo, model = structures.demo(), shipped()[MODEL]
+    core = pluginbridge.Evaluator(demo.topology, str(model), "dipeptide")
+    eager = torchEnergy(Fragments(core, demo.numbers), networks.twin().load_model(model)[0])
     x = torch.tensor(demo.positions * 10, dtype=torch.float32)
-    torch.set_num_threads(threads)
-    found = []
-    for blas in sorted({1, threads}):
+
+    def call(blas: int):
+        torch.set_num_threads(threads)
         setBlasThreads(blas)
-        found.append(float(np.median(inTurn({"eager": lambda: energyForces(eager, x)}, settings.repeats)["eager"])))
-    setBlasThreads(1)
-    torch.set_num_threads(1)
-    return min(found)
+        try:
+            return energyForces(eager, x)
+        finally:
+            setBlasThreads(1)
+            torch.set_num_threads(1)
+
+    calls = {f"PyTorch, {blas} BLAS threads": lambda b=blas: call(b) for blas in sorted({1, threads})}
+    for one in calls.values():
+        check(*structures.networkPart(core, demo), *one(), MODEL)
+    return calls
