@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .graph import Edges, find_edges
 from .teacher import BASE, Teacher
 
 OUTLIER_FORCE = 200.0  # kcal/mol/angstrom, about 8 standard deviations of E_QM - E_MM on perturbed frames
@@ -202,12 +201,10 @@ class Batch:
     energy: Tensor  # [frames], less the reference energies
     forces: Tensor  # [rows, 3]
     molecule: Tensor  # [frames], which molecule a frame belongs to
-    edges: Edges | None = None  # of all frames, if they were worked out beforehand
 
     def to(self, device) -> "Batch":
-        """The labels and edges on a device; positions stay, for the search of edges."""
-        labels = (x.to(device) for x in (self.energy, self.forces, self.molecule))
-        return Batch(self.frames, *labels, None if self.edges is None else self.edges.to(device))
+        """The labels on a device; positions stay, for the search of edges."""
+        return Batch(self.frames, *(x.to(device) for x in (self.energy, self.forces, self.molecule)))
 
 
 def epoch_chunks(molecules: list[Frames], size: int, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
@@ -220,8 +217,8 @@ def epoch_chunks(molecules: list[Frames], size: int, rng: np.random.Generator) -
 
 
 def make_batch(molecules: list[Frames], chunks, elements: list[int],
-               reference: tuple[dict[int, float], float], cutoff: float | None = None) -> Batch:
-    """Collect chunks (molecule, frame indices) into a batch, with its edges if there is a cutoff (angstrom)."""
+               reference: tuple[dict[int, float], float]) -> Batch:
+    """Collect chunks (molecule, frame indices) into a batch."""
     index = {z: t for t, z in enumerate(elements)}
     frames, energy, forces, owner = [], [], [], []
     for k, (m, rows) in enumerate(chunks):
@@ -232,5 +229,4 @@ def make_batch(molecules: list[Frames], chunks, elements: list[int],
         energy.append(torch.from_numpy(molecule.energy[rows] - offset).float())
         forces.append(torch.from_numpy(molecule.forces[rows]).reshape(-1, 3))
         owner += [k] * len(rows)
-    edges = None if cutoff is None else find_edges([x.float() for _, x in frames], cutoff)
-    return Batch(frames, torch.cat(energy), torch.cat(forces), torch.tensor(owner), edges)
+    return Batch(frames, torch.cat(energy), torch.cat(forces), torch.tensor(owner))

@@ -1,4 +1,4 @@
-"""Builds edge_kernels.cpp with g++ on first use and calls it through ctypes."""
+"""Builds edge_kernels.cpp with g++, for a GPU edge_kernels.cu with nvcc, on first use and calls them through ctypes."""
 from __future__ import annotations
 
 import ctypes
@@ -11,35 +11,51 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-SOURCE = Path(__file__).with_name("edge_kernels.cpp")
+SOURCE, CUDA_SOURCE = (Path(__file__).with_name(f"edge_kernels.{suffix}") for suffix in ("cpp", "cu"))
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-std=c++17", "-fPIC"]
+CUDA_FLAGS = ["-O3", "-std=c++17", "--extended-lambda", "-arch=native", "-shared", "-Xcompiler", "-fPIC"]
+
+
+def _built(source: Path, compiler: str, flags: list[str], chip: str, commands) -> ctypes.CDLL:
+    """The library of a source, flags and chip, from the cache or made by `commands(temporary)`."""
+    key = hashlib.sha256(source.read_bytes() + " ".join([compiler, chip, *flags]).encode()).hexdigest()[:16]
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pluginbridge-training"
+    path = folder / f"edge_kernels-{key}.so"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        for command in commands(temporary):
+            subprocess.run([compiler, *command], check=True, capture_output=True, text=True)
+        temporary.with_suffix(".o").unlink(missing_ok=True)
+        temporary.rename(path)
+    return ctypes.CDLL(str(path))
 
 
 @functools.lru_cache(maxsize=1)
 def library() -> ctypes.CDLL:
     """The compiled kernels; OSError or CalledProcessError if there is no working compiler."""
-    compiler = os.environ.get("CXX", "g++")
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
-    key = hashlib.sha256(SOURCE.read_bytes() + " ".join([compiler, cpu, *FLAGS]).encode()).hexdigest()[:16]
-    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pluginbridge-training"
-    path = folder / f"edge_kernels-{key}.so"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary, compiled = path.with_suffix(f".{os.getpid()}"), path.with_suffix(f".{os.getpid()}.o")
+
+    def commands(temporary: Path):
+        compiled = str(temporary.with_suffix(".o"))
         # linked without -ffast-math: with it, loading the library would flush denormals in the whole process
-        for command in ([*FLAGS, "-c", str(SOURCE), "-o", str(compiled)],
-                        ["-shared", str(compiled), "-o", str(temporary), "-lmvec", "-lm"]):
-            subprocess.run([compiler, *command], check=True, capture_output=True, text=True)
-        compiled.unlink()
-        temporary.rename(path)
-    return ctypes.CDLL(str(path))
+        return ([*FLAGS, "-c", str(SOURCE), "-o", compiled], ["-shared", compiled, "-o", str(temporary), "-lmvec", "-lm"])
+    return _built(SOURCE, os.environ.get("CXX", "g++"), FLAGS, cpu, commands)
+
+
+@functools.lru_cache(maxsize=1)
+def cuda_library() -> ctypes.CDLL:
+    """The kernels for this machine's GPU; OSError or CalledProcessError without a working nvcc."""
+    chip = torch.cuda.get_device_name()
+    return _built(CUDA_SOURCE, os.environ.get("NVCC", "nvcc"), CUDA_FLAGS, chip,
+                  lambda temporary: ([*CUDA_FLAGS, str(CUDA_SOURCE), "-o", str(temporary)],))
 
 
 @functools.lru_cache(maxsize=None)
-def _function(name: str, dtype: torch.dtype):
+def _function(name: str, dtype: torch.dtype, cuda: bool):
     if dtype not in (torch.float32, torch.float64):
         raise TypeError(f"the edge kernels take float32 or float64, not {dtype}")
-    function = getattr(library(), f"{name}_{'f32' if dtype == torch.float32 else 'f64'}")
+    function = getattr(cuda_library() if cuda else library(), f"{name}_{'f32' if dtype == torch.float32 else 'f64'}")
     function.restype = None
     return function
 
@@ -47,8 +63,11 @@ def _function(name: str, dtype: torch.dtype):
 def _call(name: str, out: Tensor | tuple[Tensor, ...], sizes: tuple[int, ...], *arrays: Tensor | None):
     outs = out if isinstance(out, tuple) else (out,)
     arrays = [a if a is None else a.contiguous() for a in arrays]  # kept alive until the call returns
-    _function(name, outs[0].dtype)(
-        *map(ctypes.c_int64, sizes), *(ctypes.c_void_p(None if a is None else a.data_ptr()) for a in (*arrays, *outs)))
+    cuda = outs[0].is_cuda
+    stream = (ctypes.c_void_p(torch.cuda.current_stream().cuda_stream),) if cuda else ()
+    _function(name, outs[0].dtype, cuda)(
+        *stream, *map(ctypes.c_int64, sizes),
+        *(ctypes.c_void_p(None if a is None else a.data_ptr()) for a in (*arrays, *outs)))
     return out
 
 

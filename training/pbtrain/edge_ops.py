@@ -1,7 +1,7 @@
 """Differentiable sums and products over edges, twice differentiable for training on forces.
 
 Two backends of the same functions: plain PyTorch (any dtype; the definition), and fused C++ kernels
-(edge_kernels.cpp, built on first use with g++), several times faster on CPUs.  The fused
+(edge_kernels.cpp, built on first use with g++; edge_kernels.cu with nvcc), several times faster.  The fused
 functions are multilinear, so the backward pass of each is made of the others.
 """
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .graph import Edges
 use_kernels = False  # set by enable_kernels()
 
 
-def enable_kernels(on: bool = True) -> bool:
-    """Use the C++ kernels if they can be built; returns whether they are in use."""
+def enable_kernels(on: bool = True, cuda: bool = False) -> bool:
+    """Use the C++ (or CUDA) kernels if they can be built; returns whether they are in use."""
     global use_kernels
     use_kernels = False
     if on:
         try:
-            edge_kernels.library()
+            edge_kernels.cuda_library() if cuda else edge_kernels.library()
             use_kernels = True
         except (OSError, subprocess.CalledProcessError) as error:
             print(f"edge kernels not available, using plain PyTorch: {error}", file=sys.stderr)

@@ -14,15 +14,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .dataset import Batch
-from .graph import find_edges, graph_of
+from .graph import make_graph
 from .modelfile import core_trainer
 from .visnet import ViSNet
+
+if TYPE_CHECKING:
+    from .resident import Padded
 
 KJ = 4.184  # kJ/mol in a kcal/mol
 STEP = 0.0005  # angstrom: largest displacement of an atom along an axis in the difference
@@ -40,10 +45,30 @@ class Loss:
     def __call__(self, energy: Tensor, forces: Tensor, batch: Batch) -> Tensor:
         """Scalar loss of energies above the reference [frames] and forces [rows, 3]."""
         error = forces - batch.forces
-        relative = without_molecule_mean(energy - batch.energy, batch.molecule)
+        relative = self.relative(energy - batch.energy, batch.molecule)
         return (F.huber_loss(error, torch.zeros_like(error), delta=self.force_huber) / self.force_huber
                 + self.energy_weight * F.smooth_l1_loss(relative, torch.zeros_like(relative))
                 + self.absolute_weight * F.smooth_l1_loss(energy, batch.energy))
+
+    def masked(self, energy: Tensor, forces: Tensor, batch: "Padded") -> Tensor:
+        """The same for a padded batch: means over what is real."""
+        def mean(values: Tensor, real: Tensor) -> Tensor:
+            return (values * real).sum() / real.expand_as(values).sum()
+
+        def smooth(error: Tensor) -> Tensor:
+            return F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
+        error = forces - batch.forces
+        by_force = F.huber_loss(error, torch.zeros_like(error), delta=self.force_huber, reduction="none")
+        return (mean(by_force, batch.real_rows) / self.force_huber
+                + self.energy_weight * mean(smooth(self.relative(energy - batch.energy, batch.molecule)), batch.real_frames)
+                + self.absolute_weight * mean(smooth(energy - batch.energy), batch.real_frames))
+
+    @staticmethod
+    def relative(energy: Tensor, molecule: Tensor) -> Tensor:
+        """Energies less the mean over the frames of the same molecule in the batch, whose numbers are below the frames'."""
+        count = torch.zeros_like(energy).index_add(0, molecule, torch.ones_like(energy))
+        mean = torch.zeros_like(energy).index_add(0, molecule, energy) / count.clamp(min=1)
+        return energy - mean[molecule]
 
     @staticmethod
     def largest_by_force(rows: int) -> float:
@@ -51,16 +76,9 @@ class Loss:
         return 1.0 / (3 * rows)
 
 
-def without_molecule_mean(energy: Tensor, molecule: Tensor) -> Tensor:
-    """Energies less the mean over the frames of the same molecule in the batch."""
-    count = torch.bincount(molecule).to(energy.dtype)
-    mean = torch.zeros_like(count).index_add(0, molecule, energy) / count
-    return energy - mean[molecule]
-
-
 def errors(energy: Tensor, forces: Tensor, batch: Batch) -> tuple[float, float]:
     """Mean absolute errors of forces and of energies relative to their molecule's mean."""
-    relative = without_molecule_mean(energy - batch.energy, batch.molecule)
+    relative = Loss.relative(energy - batch.energy, batch.molecule)
     return (forces - batch.forces).abs().mean().item(), relative.abs().mean().item()
 
 
@@ -69,8 +87,7 @@ def predict(model: ViSNet, batch: Batch, training: bool) -> tuple[Tensor, Tensor
     device, arch = model.embedding.weight.device, model.arch
     rows = torch.cat([x.reshape(-1, 3) for _, x in batch.frames]).to(device).requires_grad_(True)
     types = torch.cat([t.repeat(len(x)) for t, x in batch.frames]).to(device)
-    edges = find_edges([x for _, x in batch.frames], arch.cutoff) if batch.edges is None else batch.edges
-    graph = graph_of(edges.to(device), rows, arch.cutoff, arch.envelope_exponent)
+    graph = make_graph([x for _, x in batch.frames], rows, arch.cutoff, arch.envelope_exponent)
     x = model.energy_scale * model.atomwise(types, graph)
     sizes = [len(t) for t, xs in batch.frames for _ in range(len(xs))]
     energy = torch.stack([part.sum() for part in x.split(sizes)])

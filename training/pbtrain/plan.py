@@ -4,11 +4,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import astuple
 
-from . import plan_first, plan_torn, plan_wide
+from . import plan_first, plan_more, plan_torn, plan_wide
 from .plan_first import residue_forms
 from .systems import Spec, capped
 
-PLANS = {"first": plan_first, "wide": plan_wide, "torn": plan_torn}
+PLANS = {"first": plan_first, "wide": plan_wide, "more": plan_more, "torn": plan_torn}
 
 
 def make_plan(seed: int = 2024, scale: float = 1.0, name: str = "first") -> list[Spec]:

@@ -19,8 +19,6 @@ import os
 import socket
 import sys
 import time
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,6 +31,7 @@ import torch.distributed as distributed
 
 from .dataset import BASES, Batch, DataSet, epoch_chunks, fit_reference, make_batch
 from .edge_ops import enable_kernels
+from .gputrain import ResidentLoop
 from .gradients import CoreGradients, Loss, TorchGradients, errors, predict
 from .modelfile import file_hash, load_model, save_model
 from .muon import make_optimizers
@@ -130,7 +129,7 @@ class Trainer:
 
     @property
     def gpu(self) -> bool:
-        """Whether PyTorch works on a GPU; the processes' number is then that of threads that make batches."""
+        """Whether PyTorch works on a GPU, with the loop of gputrain.py."""
         return self.args.device != "cpu"
 
     @property
@@ -153,7 +152,7 @@ class Trainer:
         os.replace(temporary, self.checkpoint)
 
     def load(self) -> None:
-        state = torch.load(self.checkpoint, map_location="cpu")
+        state = torch.load(self.checkpoint, map_location="cpu", weights_only=False)
         if len(state.get("optimizers", [])) != len(self.optimizers):
             sys.exit(f"{self.checkpoint} was not written with --optimizer {self.args.optimizer}: give the one it was, "
                      "or start a run in another folder")
@@ -197,19 +196,9 @@ class Trainer:
             epoch, position = epoch + 1, 0
 
     def batches(self):
-        """Endless batches of this rank; on a GPU made ahead, with their edges, by threads."""
-        ahead = self.args.processes if self.gpu else 0
-        cutoff = self.model.arch.cutoff if self.gpu else None
-        pending: deque = deque()
-        with ThreadPoolExecutor(max(1, ahead)) as pool:
-            for place, molecules, mine in self.chunks():
-                def make(molecules=molecules, mine=mine) -> Batch:
-                    return make_batch(molecules, mine, ELEMENTS, self.reference, cutoff)
-                pending.append((place, pool.submit(make) if ahead else make))
-                if len(pending) > 2 * ahead:
-                    # what a resumed run goes on from is the batch that is used, not the one that was made last
-                    (self.epoch, self.position), batch = pending.popleft()
-                    yield batch.result() if ahead else batch()
+        """Endless batches of this rank."""
+        for (self.epoch, self.position), molecules, mine in self.chunks():
+            yield make_batch(molecules, mine, ELEMENTS, self.reference)
 
     def average(self, extra: list[float]) -> list[float]:
         """Average gradients (and some numbers) over the ranks; returns the averaged numbers."""
@@ -331,12 +320,13 @@ class Trainer:
 def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
     """One training process."""
     torch.set_num_threads(1)
-    enable_kernels(args.device == "cpu")
+    enable_kernels(cuda=args.device != "cpu")
     if args.processes > 1 and args.engine == "torch" and args.device == "cpu":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank,
                                        world_size=args.processes)
-    Trainer(args, rank).run()
+    trainer = Trainer(args, rank)
+    (ResidentLoop(trainer) if trainer.gpu else trainer).run()
     if distributed.is_initialized():
         distributed.barrier()  # a rank that ends while another still talks to it aborts both
         distributed.destroy_process_group()

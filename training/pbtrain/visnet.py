@@ -79,6 +79,12 @@ class RadialBasis(nn.Module):
         return envelope.unsqueeze(-1) * torch.exp(-self.betas * u * u)
 
 
+def embed(embedding: nn.Embedding, types: Tensor) -> Tensor:
+    """Rows of an embedding, as a product: on a GPU, PyTorch's own waits for the device in its backward pass."""
+    known = torch.arange(embedding.num_embeddings, device=types.device)
+    return (types.unsqueeze(-1) == known).to(embedding.weight.dtype) @ embedding.weight
+
+
 class NeighborEmbedding(nn.Module):
     """x_i <- Wc [x_i ; sum_{j != i} embedding[t_j] * (Wd rbf + bd) * C(r_ij)] + bc."""
 
@@ -91,7 +97,7 @@ class NeighborEmbedding(nn.Module):
 
     def forward(self, x: Tensor, types: Tensor, rbf: Tensor, graph: Graph) -> Tensor:
         weight = self.distance_proj(rbf) * graph.envelope_without_self.unsqueeze(-1)
-        n = target_sum(gather_mul(self.embedding(types), weight, graph.edges, by_source=True), graph.edges)
+        n = target_sum(gather_mul(embed(self.embedding, types), weight, graph.edges, by_source=True), graph.edges)
         return self.combine(torch.cat((x, n), -1))
 
 
@@ -214,7 +220,7 @@ class ViSNet(nn.Module):
     def atomwise(self, types: Tensor, graph: Graph) -> Tensor:
         """Scalar outputs x_i [N] (before scale and reference) of a graph's atoms of `types` [N]."""
         rbf = self.rbf(graph.distance, graph.envelope)
-        x = self.neighbor(self.embedding(types), types, rbf, graph)
+        x = self.neighbor(embed(self.embedding, types), types, rbf, graph)
         v = None
         f = self.edge(x, rbf, graph)
         for layer in self.layers:

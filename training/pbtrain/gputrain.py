@@ -1,0 +1,112 @@
+"""The training loop on a GPU: what pbtrain.train does with --device cuda."""
+from __future__ import annotations
+
+import math
+import sys
+import time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .resident import GraphGradients, ResidentData
+from .trainlog import Log
+
+LOOK = 50  # steps between looks at the clock's bar and at the errors, each of which waits for the device
+
+
+@torch.no_grad()
+def clip(parameters: list[Tensor], most: float) -> None:
+    """Scales gradients to a norm of at most `most`, to nothing where it is no number; does not wait for the device."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    scale = torch.where(torch.isfinite(norm), (most / (norm + 1e-6)).clamp(max=1.0), torch.zeros_like(norm))
+    torch._foreach_mul_(gradients, scale)
+    for gradient in gradients:
+        gradient.nan_to_num_(0.0, 0.0, 0.0)
+
+
+class ResidentLoop:
+    """Steps of a `Trainer` (train.py) over frames that stay on its device."""
+
+    def __init__(self, trainer):
+        args = trainer.args
+        self.trainer = trainer
+        molecules = [trainer.train.molecules[name] for name in sorted(trainer.train.molecules)]
+        self.data = ResidentData(molecules, trainer.model.elements, trainer.reference, trainer.model.arch.cutoff, args.device)
+        self.shape = self.data.shape(args.molecules_per_batch * args.frames_per_molecule, args.frames_per_molecule)
+        self.gradients = GraphGradients(trainer.model, trainer.loss)
+        print(f"{len(self.data)} frames on {args.device}; batches of at most {self.shape[0]} atoms, {self.shape[1]} edges",
+              flush=True)
+
+    def batches(self):
+        """Endless: (place in the epoch after this batch, numbers of its frames)."""
+        trainer = self.trainer
+        epoch, position = trainer.epoch, trainer.position
+        while True:
+            rng = np.random.default_rng((trainer.args.seed, epoch))
+            for k, frames in enumerate(self.data.epoch(self.shape, trainer.args.frames_per_molecule, rng)):
+                if k >= position:
+                    yield (epoch, k + 1), frames
+            epoch, position = epoch + 1, 0
+
+    def run(self) -> None:
+        """Train until the budget is used up."""
+        from tqdm import tqdm
+
+        from .train import EMA_DECAY, learning_rate
+
+        trainer, args = self.trainer, self.trainer.args
+        budget = args.visits or args.minutes * 60.0
+        log = Log(args.run, resume=args.resume)
+        bar = tqdm(total=round(budget), initial=round(trainer.spent()), unit="frames" if args.visits else "s",
+                   mininterval=10, file=sys.stdout)
+        parameters = list(trainer.model.parameters())
+        slow, fast = list(trainer.ema.parameters()), parameters
+        clock = last_save = last_export = last_test = time.time()
+        stop = False
+        for (trainer.epoch, trainer.position), frames in self.batches():
+            self.gradients(self.data.batch(frames, self.shape))
+            now = time.time()
+            trainer.elapsed, clock = trainer.elapsed + (now - clock), now
+            trainer.step += 1
+            trainer.frames += len(frames)
+            progress = trainer.spent() / budget
+            last = progress >= 1 or stop
+            clip(parameters, args.clip)
+            for optimizer in trainer.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate(progress, args.lr) * group["scale"]
+                optimizer.step()
+            decay = min(EMA_DECAY, trainer.step / (9 + trainer.step))
+            with torch.no_grad():
+                torch._foreach_mul_(slow, decay)
+                torch._foreach_add_(slow, fast, alpha=1 - decay)
+            if trainer.step % LOOK == 0 or last:
+                found = self.gradients.take()
+                if not math.isfinite(found[0]):
+                    sys.exit("the loss is no number any more: begin again with a smaller --lr")
+                log.add(*found)
+                bar.update(round(trainer.spent()) - bar.n)
+                bar.set_postfix(frames_s=f"{log.rate(trainer.frames, trainer.elapsed):.0f}", force=f"{found[1]:.2f}",
+                                energy=f"{found[2]:.2f}", epoch=trainer.epoch, refresh=False)
+                if now - last_test > args.test_every or last:
+                    last_test = now
+                    tested = trainer.evaluate()
+                    log.write(trainer.elapsed, trainer.step, trainer.epoch, trainer.frames, learning_rate(progress, args.lr),
+                              tested)
+                    stop = trainer.patience.ended(tested[0], trainer.ema)
+            if stop:
+                print(f"\nno better test error in {args.patience} tests: ended with the weights of the best", flush=True)
+                trainer.ema.load_state_dict(trainer.patience.weights)
+                last = True
+            if now - last_save > 120 or last:
+                last_save = now
+                trainer.save()
+            if args.export and (now - last_export > args.export_every * 60 or last):
+                last_export = now
+                trainer.export()
+            if last:
+                break
+        bar.close()
+        log.plot()
