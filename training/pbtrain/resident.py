@@ -175,26 +175,28 @@ class ResidentData:
 
 
 class GraphGradients:
-    """Fills the gradients of `model`'s parameters from padded batches; on a GPU by one recorded CUDA graph.
+    """Fills the gradients of `model`'s parameters from padded batches; on a GPU by one recorded CUDA graph, if `record`.
 
     `sums` collects, on the device, what was found since `take` was called last: loss, force and relative energy errors.
     """
 
-    def __init__(self, model: ViSNet, loss: Loss):
+    def __init__(self, model: ViSNet, loss: Loss, record: bool = True):
         self.model, self.loss, self.graph = model, loss, None
         self.sums = torch.zeros(3, device=model.embedding.weight.device)
+        self.record = record and self.sums.is_cuda
         self.count = 0
 
     def __call__(self, batch: Padded) -> None:
         """Sets every parameter's grad (the same tensors each time, on a GPU)."""
-        if not self.sums.is_cuda:
+        if not self.record:
             for parameter in self.model.parameters():
                 parameter.grad = None
             self._run(batch)
         else:
             if self.graph is None:
                 self._record(batch)
-            torch._foreach_copy_(self.static.tensors(), batch.tensors())
+            for kept, values in zip(self.static.tensors(), batch.tensors()):
+                kept.copy_(values)
             self.graph.replay()
         self.count += 1
 
