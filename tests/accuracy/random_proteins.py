@@ -8,6 +8,9 @@ the chain and one in five with one between two chains. For each: the invariants 
 directional derivative of the energy against the forces, double precision, one scheme each in turn; and Langevin dynamics of
 the network in ff14SB + OBC2 at 300 K, 1 fs, no constraints, watched by SafetyReporter. One line of JSON each; what is in the
 file for the same model and length is not run again. Exit status 1 if any has failed. About a minute each.
+
+Would GFN2-xTB itself do so? `--model gfn2-xtb --dynamics --seeds 12 46` runs the dynamics of these sequences on it, from the same
+starts: a second a step and more.
 """
 from __future__ import annotations
 
@@ -85,7 +88,7 @@ def dynamics(topology, x: np.ndarray, model: str, picoseconds: float, seed: int)
     """Langevin dynamics, watched; what ended it, or None. x in nm."""
     import pluginbridge
     host = app.ForceField("amber14/protein.ff14SB.xml", "implicit/obc2.xml").createSystem(topology)
-    system = pluginbridge.FragmentPotential(model, threads=1).createMixedSystem(topology, host)
+    system = pluginbridge.FragmentPotential(model, scheme="whole", threads=1).createMixedSystem(topology, host)
     integrator = openmm.LangevinMiddleIntegrator(300, 5.0, 0.0005)
     integrator.setRandomNumberSeed(seed + 1)
     simulation = app.Simulation(topology, system, integrator, openmm.Platform.getPlatformByName("CPU"), {"Threads": "1"})
@@ -103,21 +106,24 @@ def dynamics(topology, x: np.ndarray, model: str, picoseconds: float, seed: int)
     return {"failure": None, "steps": simulation.currentStep - 200}
 
 
-def examine(seed: int, model: str, picoseconds: float) -> dict:
-    """All checks of one sequence."""
+def examine(seed: int, model: str, picoseconds: float, dynamics_only: bool = False) -> dict:
+    """All checks of one sequence, or the dynamics alone."""
     import pluginbridge
     chains = sequence(seed)
     molecule = build_topology(chains)
     result = {"seed": seed, "model": model, "ps": picoseconds, "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
-    evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, model, scheme, precision="double", threads=1)
-                  for scheme in SCHEMES}
-    result["invariants"] = {scheme: invariants(e, len(molecule.numbers)) for scheme, e in evaluators.items()}
+    if not dynamics_only:
+        evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, model, scheme, precision="double", threads=1)
+                      for scheme in SCHEMES}
+        result["invariants"] = {scheme: invariants(e, len(molecule.numbers)) for scheme, e in evaluators.items()}
     sampler = Sampler(molecule, np.random.default_rng(seed), contact="side")
     try:
         sampler.start(300.0, attempts=40)
     except SamplingError as error:
         return result | {"failure": f"no start: {error}"}
     x = sampler.positions() / 10
+    if dynamics_only:
+        return result | dynamics(molecule.topology, x, model, picoseconds, seed)
     scheme = SCHEMES[seed % len(SCHEMES)]
     result["gradient"] = {"scheme": scheme, "error": gradient_error(evaluators[scheme], x, np.random.default_rng(seed))}
     return result | dynamics(molecule.topology, x, model, picoseconds, seed)
@@ -125,7 +131,7 @@ def examine(seed: int, model: str, picoseconds: float) -> dict:
 
 def faults(row: dict) -> list[str]:
     """What is wrong with a sequence."""
-    found = [f"{scheme}: {what} counted wrongly by {values[what]:.2g}" for scheme, values in row["invariants"].items()
+    found = [f"{scheme}: {what} counted wrongly by {values[what]:.2g}" for scheme, values in row.get("invariants", {}).items()
              for what in ("atoms", "pairs") if values[what] > 1e-9]
     if "gradient" in row and row["gradient"]["error"] > TOLERANCE:
         found.append(f"{row['gradient']['scheme']}: forces off the gradient by {row['gradient']['error']:.1e}")
@@ -142,16 +148,18 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="JSON lines")
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
+    parser.add_argument("--seeds", type=int, nargs="+", help="these instead")
+    parser.add_argument("--dynamics", action="store_true", help="no invariants, no gradients")
     parser.add_argument("--ps", type=float, default=1.0)
     parser.add_argument("--model", default="visnet-gfn2")
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     rows = [row for row in rows if is_of(row, options.model, options.ps)]
-    seeds = range(options.first, options.first + options.count)
+    seeds = options.seeds or range(options.first, options.first + options.count)
     with open(options.out, "a") as file:
         for seed in tqdm([s for s in seeds if s not in {row["seed"] for row in rows}], unit="sequence"):
-            rows.append(examine(seed, options.model, options.ps))
+            rows.append(examine(seed, options.model, options.ps, options.dynamics))
             print(json.dumps(rows[-1]), file=file, flush=True)
     rows = [row for row in rows if row["seed"] in seeds]
     bad = [row for row in rows if faults(row)]

@@ -46,7 +46,8 @@ def network() -> ViSNet:
 
 
 def same_gradients(found: ViSNet, expected: ViSNet) -> None:
-    compared = [(name, a.grad, b.grad) for (name, a), b in zip(found.named_parameters(), expected.parameters()) if b.grad is not None]
+    pairs = zip(found.named_parameters(), expected.parameters())
+    compared = [(name, a.grad, b.grad) for (name, a), b in pairs if b.grad is not None]
     assert len(compared) > 50
     for name, a, b in compared:
         assert torch.allclose(a, b, rtol=1e-4, atol=1e-5 * b.abs().max().item()), name
@@ -113,11 +114,12 @@ def test_a_loop_lowers_the_loss_and_goes_on_in_the_epoch(tmp_path):
     from pbtrain.train import Patience, make_optimizers
     model = network()
     flat = [dataclasses.replace(m, forces=0 * m.forces, energy=0 * m.energy) for m in MOLECULES[:2]]
-    args = SimpleNamespace(device="cpu", molecules_per_batch=3, frames_per_molecule=2, visits=500, minutes=1, run=tmp_path, lr=3e-3,
-                           resume=False, seed=1, clip=5.0, test_every=1e9, export=None, export_every=1, patience=0)
-    trainer = SimpleNamespace(args=args, train=SimpleNamespace(molecules={m.name: m for m in flat}), model=model, ema=network(),
-                              reference=({z: 0.0 for z in ELEMENTS}, 0.0), loss=Loss(), optimizers=make_optimizers(model, "muon", 3e-3, 0.33, 0.1), elapsed=0.0,
-                              epoch=0, position=0, step=0, frames=0, patience=Patience(0), saved=0)
+    args = SimpleNamespace(device="cpu", molecules_per_batch=3, frames_per_molecule=2, visits=500, minutes=1, run=tmp_path,
+                           lr=3e-3, resume=False, seed=1, clip=5.0, test_every=1e9, export=None, export_every=1, patience=0)
+    trainer = SimpleNamespace(args=args, train=SimpleNamespace(molecules={m.name: m for m in flat}), model=model,
+                              ema=network(), reference=({z: 0.0 for z in ELEMENTS}, 0.0), loss=Loss(),
+                              optimizers=make_optimizers(model, "muon", 3e-3, 0.33, 0.1), elapsed=0.0, epoch=0, position=0,
+                              step=0, frames=0, patience=Patience(0), saved=0)
     trainer.spent = lambda: trainer.frames
     trainer.evaluate = lambda: (1.0, 1.0)
     trainer.save = lambda: vars(trainer).update(saved=trainer.saved + 1)

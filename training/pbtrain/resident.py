@@ -75,7 +75,8 @@ class ResidentData:
                 found = find_edges([x], cutoff)
                 starts = found.first[::n].tolist()  # a frame's first edge; the last one is the end
                 edges.append(np.diff(starts))
-                shift = torch.repeat_interleave(torch.tensor(starts[:-1], device=self.device), found.first[n::n] - found.first[:-1:n])
+                counts = found.first[n::n] - found.first[:-1:n]
+                shift = torch.repeat_interleave(torch.tensor(starts[:-1], device=self.device), counts)
                 row = torch.div(found.target, n, rounding_mode="floor") * n
                 for column, values in zip(columns, (found.source - row, found.target - row, found.reverse - shift)):
                     column.append(values.int())
