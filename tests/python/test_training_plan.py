@@ -12,7 +12,7 @@ pytest.importorskip("openmm")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "training"))
 
-from pbtrain import plan_wide  # noqa: E402
+from pbtrain import plan_more, plan_wide  # noqa: E402
 from pbtrain.holdout import occurs_in  # noqa: E402
 from pbtrain.molecules import build_topology  # noqa: E402
 from pbtrain.plan import capped, make_plan, plan_hash  # noqa: E402
@@ -85,6 +85,16 @@ def test_what_is_held_out_is_in_no_training_molecule_of_either_plan(first, wide)
         assert not any(found_in(part, training) for part in held_out), training
     for training in systems(wide, "train"):
         assert not any(found_in(part, training) for part in systems(first, "test")), training
+
+
+def test_more_has_nothing_that_is_held_out_and_protons_to_hand_over(first, wide):
+    more = make_plan(5150, 0.2, "more")
+    assert {spec.split for spec in more} == {"train"}
+    held_out = {s.chains for plan in (first, wide) for s in plan if s.split == "test" and s.kind != "residue"}
+    assert not any(occurs_in(part, whole) for whole in {s.chains for s in more} for part in held_out)
+    takers = [s for s in more if s.kind == "dimer" and any("CYM" in chain for chain in s.chains)]
+    assert len(takers) > 0.05 * plan_more.CONTACT_SHARE * len(more)
+    assert plan_hash(more) == plan_hash(make_plan(5150, 0.2, "more"))
 
 
 def test_occurrence():

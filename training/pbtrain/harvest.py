@@ -28,10 +28,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import plan_first, plan_wide
+from . import plan_wide
 from .generate import ARRAYS, ENVIRONMENT, LABELS, label_frame, label_provenance, pack, write_shard
-from .holdout import contains_any
 from .modelfile import file_hash
+from .plan_more import is_new
 from .relaunch import relaunch
 from .systems import Spec, pick
 
@@ -50,13 +50,11 @@ F_QM, F_MM = LABELS.index("f_qm"), LABELS.index("f_mm")
 def harvest_specs(seed: int, count: int, kinds: list[str], permittivity: float | None = None) -> list[Spec]:
     """The first `count` training specs of another wide plan in which nothing occurs that the shipped plans hold out;
     sampled with another permittivity than the plan's, if one is given."""
-    held_out = {s.chains for plan in (plan_first.make_plan(2024, 1.0), plan_wide.make_plan(4048, 1.0)) for s in plan
-                if s.split == "test" and s.kind != "residue"}
     found: list[Spec] = []
     for spec in plan_wide.make_plan(seed, 1.0):
         if len(found) == count:
             break
-        if spec.split == "train" and (not kinds or spec.kind in kinds) and not contains_any(spec.chains, held_out):
+        if spec.split == "train" and (not kinds or spec.kind in kinds) and is_new(spec.chains):
             found.append(replace(spec, permittivity=permittivity) if permittivity else spec)
     return found
 
