@@ -111,7 +111,8 @@ def examine(seed: int, model: str, picoseconds: float, dynamics_only: bool = Fal
     import pluginbridge
     chains = sequence(seed)
     molecule = build_topology(chains)
-    result = {"seed": seed, "model": model, "ps": picoseconds, "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
+    result = {"seed": seed, "model": model, "ps": picoseconds, "dynamics_only": dynamics_only,
+              "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
     if not dynamics_only:
         evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, model, scheme, precision="double", threads=1)
                       for scheme in SCHEMES}
@@ -155,7 +156,8 @@ def main() -> None:
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
-    rows = [row for row in rows if is_of(row, options.model, options.ps)]
+    rows = [row for row in rows if is_of(row, options.model, options.ps)
+            and (options.dynamics or not row.get("dynamics_only"))]
     seeds = options.seeds or range(options.first, options.first + options.count)
     with open(options.out, "a") as file:
         for seed in tqdm([s for s in seeds if s not in {row["seed"] for row in rows}], unit="sequence"):

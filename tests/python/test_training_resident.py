@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_gradients_that_are_no_numbers_are_left_out():
     assert torch.equal(p.grad, torch.zeros(3))
 
 
-def test_a_loop_lowers_the_loss_and_goes_on_in_the_epoch(tmp_path):
+def test_a_loop_lowers_the_loss_and_goes_on_where_it_was(tmp_path):
     """To be learnt is that there is nothing to be learnt."""
     from pbtrain.train import Patience, make_optimizers
     model = network()
@@ -119,7 +120,7 @@ def test_a_loop_lowers_the_loss_and_goes_on_in_the_epoch(tmp_path):
     trainer = SimpleNamespace(args=args, train=SimpleNamespace(molecules={m.name: m for m in flat}), model=model,
                               ema=network(), reference=({z: 0.0 for z in ELEMENTS}, 0.0), loss=Loss(),
                               optimizers=make_optimizers(model, "muon", 3e-3, 0.33, 0.1), elapsed=0.0, epoch=0, position=0,
-                              step=0, frames=0, patience=Patience(0), saved=0)
+                              order=None, step=0, frames=0, patience=Patience(0), saved=0)
     trainer.spent = lambda: trainer.frames
     trainer.evaluate = lambda: (1.0, 1.0)
     trainer.save = lambda: vars(trainer).update(saved=trainer.saved + 1)
@@ -127,13 +128,49 @@ def test_a_loop_lowers_the_loss_and_goes_on_in_the_epoch(tmp_path):
     loop.run()
     assert trainer.frames >= 500 and trainer.saved == 1
     rows = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
-    whole = [place for place, _ in zip((p for p, _ in loop.batches()), range(3))]
-    assert whole[0] == (trainer.epoch, trainer.position + 1) or whole[0][0] == trainer.epoch + 1
     batch = next(loop.data.batch(frames, loop.shape) for _, frames in loop.batches())
     before, after = (GraphGradients(m, Loss()) for m in (network(), trainer.model))
     before(batch), after(batch)
     assert after.take()[1] < 0.3 * before.take()[1]
     assert rows["frames"] == trainer.frames
+
+    trainer.epoch = trainer.position = 0
+    straight = list(itertools.islice(loop.batches(), 12))
+    assert straight[-1][0][0] > 1, "more than one epoch"
+    for k in (0, 3, 4, 9):
+        trainer.epoch, trainer.position = straight[k][0]
+        assert np.array_equal(next(loop.batches())[1], straight[k + 1][1])
+    trainer.order, trainer.epoch, trainer.position = ("cpu", 1, 2, 3, 4), 5, 2
+    ResidentLoop(trainer)
+    assert (trainer.epoch, trainer.position) == (6, 0), "another order of frames: the next epoch"
+
+
+def test_a_batch_without_numbers_does_not_count():
+    data = resident()
+    frames = np.arange(3)
+    found = GraphGradients(network(), Loss())
+    batch = data.batch(frames, data.shape(12, 2))
+    found(batch)
+    expected = found.take()
+    found(batch)
+    found(dataclasses.replace(batch, energy=batch.energy * float("nan")))
+    assert found.take() == pytest.approx(expected)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_recorded_step_is_that_of_its_batch():
+    data = ResidentData(MOLECULES, ELEMENTS, REFERENCE, 5.0, "cuda")
+    edge_ops.enable_kernels(cuda=True)
+    try:
+        eager, recorded = (GraphGradients(network().cuda(), Loss(), record=record) for record in (False, True))
+        for frames in (np.arange(5), np.array([9]), np.arange(12, 18)):
+            for gradients in (eager, recorded):
+                gradients(data.batch(frames, data.shape(16, 2)))
+                clip(list(gradients.model.parameters()), 5.0)
+            same_gradients(recorded.model, eager.model)
+            assert recorded.take() == pytest.approx(eager.take(), rel=1e-4)
+    finally:
+        edge_ops.enable_kernels(False)
 
 
 @pytest.fixture(scope="module")

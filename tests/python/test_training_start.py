@@ -70,27 +70,22 @@ def test_another_target_keeps_the_features_and_starts_from_zero(data, start, tmp
     assert losses[-1] < 0.9 * losses[0], "the output can grow from zero"
 
 
-def test_batches_made_ahead_are_the_same_and_resume_at_the_one_in_use(data, tmp_path, monkeypatch):
-    plain = trainer(data, tmp_path, "--molecules-per-batch", 2)
-    options = ("--molecules-per-batch", 2, "--processes", 3)
-    expected = [(batch, plain.epoch, plain.position) for batch, _ in zip(plain.batches(), range(20))]
-    monkeypatch.setattr(train.Trainer, "gpu", True)
-    ahead = trainer(data, tmp_path, *options)
-    found = ahead.batches()
-    for batch, epoch, position in expected:  # more than an epoch of twelve
-        other = next(found)
-        assert torch.equal(batch.energy, other.energy) and batch.edges is None and other.edges is not None
-        assert (epoch, position) == (ahead.epoch, ahead.position)
-        assert all(map(torch.equal, predict(plain.model, batch, False), predict(plain.model, other, False)))
-    again = trainer(data, tmp_path, *options)
-    again.epoch, again.position = ahead.epoch, ahead.position
-    assert torch.equal(next(again.batches()).energy, next(found).energy)
-
-
 def test_a_gpu_needs_pytorch(data, tmp_path, capsys):
     with pytest.raises(SystemExit):
         train.parse([str(data), str(tmp_path), "--device", "cuda"])
     assert "--engine torch" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_no_gpu_is_told(data, tmp_path):
+    args = train.parse([str(data), str(tmp_path), "--device", "cuda", "--engine", "torch"])
+    with pytest.raises(SystemExit, match="no GPU"):
+        train.train_rank(0, args, 0)
+
+
+def test_patience_without_anything_held_out_does_not_end_a_run():
+    patience = train.Patience(2)
+    assert not any(patience.ended(float("nan"), None) for _ in range(5))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

@@ -17,7 +17,8 @@ LOOK = 50  # steps between looks at the clock's bar and at the errors, each of w
 
 @torch.no_grad()
 def clip(parameters: list[Tensor], most: float) -> None:
-    """Scales gradients to a norm of at most `most`, to nothing where it is no number; does not wait for the device."""
+    """Scales gradients to a norm of at most `most`; does not wait for the device. Where the norm is no number they become
+    zero, and the step is that of the momentum alone."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     scale = torch.where(torch.isfinite(norm), (most / (norm + 1e-6)).clamp(max=1.0), torch.zeros_like(norm))
@@ -36,6 +37,10 @@ class ResidentLoop:
         self.data = ResidentData(molecules, trainer.model.elements, trainer.reference, trainer.model.arch.cutoff, args.device)
         self.shape = self.data.shape(args.molecules_per_batch * args.frames_per_molecule, args.frames_per_molecule)
         self.gradients = GraphGradients(trainer.model, trainer.loss)
+        order = args.device.split(":")[0], len(self.data), *self.shape
+        if trainer.order not in (None, order):  # the checkpoint's place is one in another order of frames
+            trainer.epoch, trainer.position = trainer.epoch + 1, 0
+        trainer.order = order
         print(f"{len(self.data)} frames on {args.device}; batches of at most {self.shape[0]} atoms, {self.shape[1]} edges",
               flush=True)
 

@@ -1,4 +1,4 @@
-"""More of the wide plan: other molecules, trajectories and contacts than the shipped plans', for training only.
+"""More of the wide plan, for training only: other trajectories, other molecules where chains are drawn, and more contacts.
 
 Nothing that the first or the wide plan holds out (their shipped seeds) occurs in its molecules.  Contacts of the rarer
 protonation states and of charged ends, where dynamics of whole proteins hands protons over, have a larger share.

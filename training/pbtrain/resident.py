@@ -7,6 +7,7 @@ Everything but the recording works on a CPU too.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -178,14 +179,14 @@ class ResidentData:
 class GraphGradients:
     """Fills the gradients of `model`'s parameters from padded batches; on a GPU by one recorded CUDA graph, if `record`.
 
-    `sums` collects, on the device, what was found since `take` was called last: loss, force and relative energy errors.
+    `sums` collects, on the device, what was found since `take` was called last: loss, force and relative energy errors, and in
+    how many batches these were numbers.
     """
 
     def __init__(self, model: ViSNet, loss: Loss, record: bool = True):
         self.model, self.loss, self.graph = model, loss, None
-        self.sums = torch.zeros(3, device=model.embedding.weight.device)
+        self.sums = torch.zeros(4, device=model.embedding.weight.device)
         self.record = record and self.sums.is_cuda
-        self.count = 0
 
     def __call__(self, batch: Padded) -> None:
         """Sets every parameter's grad (the same tensors each time, on a GPU)."""
@@ -199,14 +200,12 @@ class GraphGradients:
             for kept, values in zip(self.static.tensors(), batch.tensors()):
                 kept.copy_(values)
             self.graph.replay()
-        self.count += 1
 
     def take(self) -> list[float]:
-        """Means of the loss and the errors since the last time; waits for the device."""
-        means = (self.sums / max(1, self.count)).tolist()
+        """Means of the loss and the errors since the last time, NaN if there was no number; waits for the device."""
+        *sums, count = self.sums.tolist()
         self.sums.zero_()
-        self.count = 0
-        return means
+        return [value / count if count else math.nan for value in sums]
 
     def _run(self, batch: Padded) -> None:
         energy, forces = predict(self.model, batch)
@@ -216,7 +215,8 @@ class GraphGradients:
             force = ((forces - batch.forces).abs() * batch.real_rows).sum() / (3 * batch.real_rows.sum())
             relative = self.loss.relative(energy - batch.energy, batch.molecule)
             mean = (relative.abs() * batch.real_frames).sum() / batch.real_frames.sum()
-            self.sums += torch.stack((loss.detach(), force, mean))
+            found = torch.stack((loss.detach(), force, mean, torch.ones_like(mean)))
+            self.sums += torch.where(torch.isfinite(found).all(), found, torch.zeros_like(found))
 
     def _record(self, batch: Padded) -> None:
         copies = iter([tensor.clone() for tensor in batch.tensors()])

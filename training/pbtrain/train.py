@@ -7,7 +7,7 @@ Gradients come from PluginBridge's core, with threads (--engine core, the defaul
 one process per core that average through gloo (--engine torch): see gradients.py.  The learning rate
 follows the used share of the budget (kept across --resume): of --minutes, so that a run ends on time however
 busy the machine is, or of --visits, to compare runs at equal numbers of frames seen.  Shards that appear
-while it runs are used from the next epoch on.  --patience ends a run early, with the best weights it had.
+while it runs are used from the next epoch on (not on a GPU, which reads them once).  --patience ends a run early, with the best weights it had.
 """
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Patience:
             self.best, self.since, self.weights = error, 0, copy.deepcopy(model.state_dict())
         else:
             self.since += 1
-        return 0 < self.tests <= self.since
+        return 0 < self.tests <= self.since and self.weights is not None
 
 
 class Trainer:
@@ -86,6 +86,8 @@ class Trainer:
             distributed.broadcast_object_list(shards, 0)
         self.train.add_new(shards[0])
         self.test.add_new(shards[0])
+        if args.patience and not self.test.molecules:
+            print("--patience: nothing is held out in these folders, so the run will use its whole budget", file=sys.stderr)
         if not self.train.molecules:
             sys.exit(f"no training frames in {', '.join(map(str, args.data))}; run pbtrain.generate first")
         torch.manual_seed(args.seed)
@@ -94,6 +96,7 @@ class Trainer:
         self.optimizers = make_optimizers(self.model, args.optimizer, args.lr, args.others_rate, args.decay)
         self.step = self.epoch = self.position = self.frames = 0
         self.elapsed = 0.0
+        self.order: tuple | None = None  # of an epoch on a GPU: device, frames, shape of batches
         self.patience = Patience(args.patience)
         for model in (self.model, self.ema):
             model.set_reference(*self.reference)
@@ -146,7 +149,7 @@ class Trainer:
         state = {"model": self.model.state_dict(), "ema": self.ema.state_dict(),
                  "optimizers": [o.state_dict() for o in self.optimizers], "reference": self.reference,
                  "direction": getattr(self.gradients, "direction", None), "patience": vars(self.patience),
-                 **{k: getattr(self, k) for k in ("step", "epoch", "position", "frames", "elapsed")}}
+                 **{k: getattr(self, k) for k in ("step", "epoch", "position", "frames", "elapsed", "order")}}
         temporary = self.checkpoint.with_suffix(".tmp")
         torch.save(state, temporary)
         os.replace(temporary, self.checkpoint)
@@ -169,6 +172,9 @@ class Trainer:
         self.reference = state["reference"]
         for k in ("step", "epoch", "position", "frames", "elapsed"):
             setattr(self, k, state[k])
+        if self.gpu != (state.get("order") is not None):  # places of the two loops mean different things
+            self.epoch, self.position = self.epoch + 1, 0
+        self.order = state.get("order")
 
     def chunks(self):
         """Endless: place in the epoch after this step, molecules, and this rank's part of them; the same epoch order on
@@ -320,6 +326,10 @@ class Trainer:
 def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
     """One training process."""
     torch.set_num_threads(1)
+    if args.device != "cpu":
+        if not torch.cuda.is_available():
+            sys.exit(f"--device {args.device}: PyTorch sees no GPU here")
+        torch.cuda.set_device(torch.device(args.device).index or 0)
     enable_kernels(cuda=args.device != "cpu")
     if args.processes > 1 and args.engine == "torch" and args.device == "cpu":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
