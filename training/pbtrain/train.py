@@ -29,7 +29,7 @@ import numpy as np
 import torch
 import torch.distributed as distributed
 
-from .dataset import BASES, Batch, DataSet, epoch_chunks, fit_reference, make_batch
+from .dataset import BASES, DataSet, epoch_chunks, fit_reference, make_batch
 from .edge_ops import enable_kernels
 from .gputrain import ResidentLoop
 from .gradients import CoreGradients, Loss, TorchGradients, errors, predict
