@@ -112,16 +112,16 @@ def test_gradients_that_are_no_numbers_are_left_out():
 
 def test_a_loop_lowers_the_loss_and_goes_on_where_it_was(tmp_path):
     """To be learnt is that there is nothing to be learnt."""
-    from pbtrain.train import Patience, make_optimizers
+    from pbtrain.train import Every, Patience, Trainer, make_optimizers
     model = network()
     flat = [dataclasses.replace(m, forces=0 * m.forces, energy=0 * m.energy) for m in MOLECULES[:2]]
     args = SimpleNamespace(device="cpu", molecules_per_batch=3, frames_per_molecule=2, visits=500, minutes=1, run=tmp_path,
-                           lr=3e-3, resume=False, seed=1, clip=5.0, test_every=1e9, export=None, export_every=1, patience=0)
-    trainer = SimpleNamespace(args=args, train=SimpleNamespace(molecules={m.name: m for m in flat}), model=model,
-                              ema=network(), reference=({z: 0.0 for z in ELEMENTS}, 0.0), loss=Loss(),
-                              optimizers=make_optimizers(model, "muon", 3e-3, 0.33, 0.1), elapsed=0.0, epoch=0, position=0,
-                              order=None, step=0, frames=0, patience=Patience(0), saved=0)
-    trainer.spent = lambda: trainer.frames
+                           lr=3e-3, resume=False, seed=1, clip=5.0, export=None)
+    trainer = object.__new__(Trainer)  # without reading data
+    vars(trainer).update(args=args, train=SimpleNamespace(molecules={m.name: m for m in flat}), model=model, ema=network(),
+                         reference=({z: 0.0 for z in ELEMENTS}, 0.0), loss=Loss(), elapsed=0.0, epoch=0, position=0, order=None,
+                         optimizers=make_optimizers(model, "muon", 3e-3, 0.33, 0.1), step=0, frames=0, patience=Patience(0),
+                         testing=Every(1e9), saving=Every(120), exporting=Every(60), saved=0)
     trainer.evaluate = lambda: (1.0, 1.0)
     trainer.save = lambda: vars(trainer).update(saved=trainer.saved + 1)
     loop = ResidentLoop(trainer)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +43,16 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    def types(self, elements: list[int]) -> Tensor:
+        """Places of the atoms' elements in `elements`, [N]."""
+        index = {z: t for t, z in enumerate(elements)}
+        return torch.tensor([index[int(z)] for z in self.numbers])
+
+    def above(self, reference: tuple[dict[int, float], float], rows=slice(None)) -> Tensor:
+        """Energies of the frames `rows` less the reference energies by element and by unit charge, single precision."""
+        offset = sum(reference[0][int(z)] for z in self.numbers) + reference[1] * self.charge
+        return torch.from_numpy(self.energy[rows] - offset).float()
 
     def take(self, keep) -> "Frames":
         """The frames selected by an index array, mask or slice."""
@@ -201,14 +212,16 @@ class Batch:
     energy: Tensor  # [frames], less the reference energies
     forces: Tensor  # [rows, 3]
     molecule: Tensor  # [frames], which molecule a frame belongs to
+    real_rows: None = None  # all are, unlike those of resident.Padded
+    real_frames: None = None
 
     def to(self, device) -> "Batch":
         """The labels on a device; positions stay, for the search of edges."""
         return Batch(self.frames, *(x.to(device) for x in (self.energy, self.forces, self.molecule)))
 
 
-def epoch_chunks(molecules: list[Frames], size: int, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
-    """Every frame once: (molecule, frame indices), at most `size` frames of one molecule each, shuffled."""
+def epoch_chunks(molecules: Sequence[Sized], size: int, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
+    """Every frame once (a molecule's length is their number): (molecule, frame indices), at most `size` frames of one molecule each, shuffled."""
     chunks = []
     for k, molecule in enumerate(molecules):
         order = rng.permutation(len(molecule))
@@ -219,14 +232,11 @@ def epoch_chunks(molecules: list[Frames], size: int, rng: np.random.Generator) -
 def make_batch(molecules: list[Frames], chunks, elements: list[int],
                reference: tuple[dict[int, float], float]) -> Batch:
     """Collect chunks (molecule, frame indices) into a batch."""
-    index = {z: t for t, z in enumerate(elements)}
     frames, energy, forces, owner = [], [], [], []
     for k, (m, rows) in enumerate(chunks):
         molecule = molecules[m]
-        types = torch.tensor([index[int(z)] for z in molecule.numbers])
-        offset = sum(reference[0][int(z)] for z in molecule.numbers) + reference[1] * molecule.charge
-        frames.append((types, torch.from_numpy(molecule.positions[rows])))
-        energy.append(torch.from_numpy(molecule.energy[rows] - offset).float())
+        frames.append((molecule.types(elements), torch.from_numpy(molecule.positions[rows])))
+        energy.append(molecule.above(reference, rows))
         forces.append(torch.from_numpy(molecule.forces[rows]).reshape(-1, 3))
         owner += [k] * len(rows)
     return Batch(frames, torch.cat(energy), torch.cat(forces), torch.tensor(owner))

@@ -26,7 +26,7 @@ def enable_kernels(on: bool = True, cuda: bool = False) -> bool:
     use_kernels = False
     if on:
         try:
-            edge_kernels.cuda_library() if cuda else edge_kernels.library()
+            (edge_kernels.cuda_library if cuda else edge_kernels.library)()
             use_kernels = True
         except (OSError, subprocess.CalledProcessError) as error:
             print(f"edge kernels not available, using plain PyTorch: {error}", file=sys.stderr)

@@ -57,36 +57,21 @@ class ResidentLoop:
 
     def run(self) -> None:
         """Train until the budget is used up."""
-        from tqdm import tqdm
-
-        from .train import EMA_DECAY, learning_rate
-
         trainer, args = self.trainer, self.trainer.args
-        budget = args.visits or args.minutes * 60.0
-        log = Log(args.run, resume=args.resume)
-        bar = tqdm(total=round(budget), initial=round(trainer.spent()), unit="frames" if args.visits else "s",
-                   mininterval=10, file=sys.stdout)
+        log, bar = Log(args.run, resume=args.resume), trainer.bar()
         parameters = list(trainer.model.parameters())
-        slow, fast = list(trainer.ema.parameters()), parameters
-        clock = last_save = last_export = last_test = time.time()
+        clock = time.time()
         stop = False
         for (trainer.epoch, trainer.position), frames in self.batches():
             self.gradients(self.data.batch(frames, self.shape))
             now = time.time()
             trainer.elapsed, clock = trainer.elapsed + (now - clock), now
-            trainer.step += 1
             trainer.frames += len(frames)
-            progress = trainer.spent() / budget
-            last = progress >= 1 or stop
+            progress = trainer.spent() / trainer.budget
+            last = progress >= 1
             clip(parameters, args.clip)
-            for optimizer in trainer.optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(progress, args.lr) * group["scale"]
-                optimizer.step()
-            decay = min(EMA_DECAY, trainer.step / (9 + trainer.step))
-            with torch.no_grad():
-                torch._foreach_mul_(slow, decay)
-                torch._foreach_add_(slow, fast, alpha=1 - decay)
+            trainer.take_step(progress)
+            trainer.step += 1
             if trainer.step % LOOK == 0 or last:
                 found = self.gradients.take()
                 if not math.isfinite(found[0]):
@@ -95,22 +80,12 @@ class ResidentLoop:
                 bar.update(round(trainer.spent()) - bar.n)
                 bar.set_postfix(frames_s=f"{log.rate(trainer.frames, trainer.elapsed):.0f}", force=f"{found[1]:.2f}",
                                 energy=f"{found[2]:.2f}", epoch=trainer.epoch, refresh=False)
-                if now - last_test > args.test_every or last:
-                    last_test = now
-                    tested = trainer.evaluate()
-                    log.write(trainer.elapsed, trainer.step, trainer.epoch, trainer.frames, learning_rate(progress, args.lr),
-                              tested)
-                    stop = trainer.patience.ended(tested[0], trainer.ema)
+                if trainer.testing.due(last):
+                    stop = trainer.is_over(log, progress)
             if stop:
-                print(f"\nno better test error in {args.patience} tests: ended with the weights of the best", flush=True)
-                trainer.ema.load_state_dict(trainer.patience.weights)
+                trainer.take_best()
                 last = True
-            if now - last_save > 120 or last:
-                last_save = now
-                trainer.save()
-            if args.export and (now - last_export > args.export_every * 60 or last):
-                last_export = now
-                trainer.export()
+            trainer.write_files(last)
             if last:
                 break
         bar.close()

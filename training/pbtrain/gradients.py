@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .dataset import Batch
-from .graph import make_graph
+from .graph import Edges, find_edges, graph_of
 from .modelfile import core_trainer
 from .visnet import ViSNet
 
@@ -42,26 +42,15 @@ class Loss:
     energy_weight: float = 0.1
     absolute_weight: float = 0.01
 
-    def __call__(self, energy: Tensor, forces: Tensor, batch: Batch) -> Tensor:
-        """Scalar loss of energies above the reference [frames] and forces [rows, 3]."""
-        error = forces - batch.forces
-        relative = self.relative(energy - batch.energy, batch.molecule)
-        return (F.huber_loss(error, torch.zeros_like(error), delta=self.force_huber) / self.force_huber
-                + self.energy_weight * F.smooth_l1_loss(relative, torch.zeros_like(relative))
-                + self.absolute_weight * F.smooth_l1_loss(energy, batch.energy))
-
-    def masked(self, energy: Tensor, forces: Tensor, batch: "Padded") -> Tensor:
-        """The same for a padded batch: means over what is real."""
-        def mean(values: Tensor, real: Tensor) -> Tensor:
-            return (values * real).sum() / real.expand_as(values).sum()
-
+    def __call__(self, energy: Tensor, forces: Tensor, batch: "Batch | Padded") -> Tensor:
+        """Scalar loss of energies above the reference [frames] and forces [rows, 3]: means over what is no padding."""
         def smooth(error: Tensor) -> Tensor:
             return F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
-        error = forces - batch.forces
+        error, off = forces - batch.forces, energy - batch.energy
         by_force = F.huber_loss(error, torch.zeros_like(error), delta=self.force_huber, reduction="none")
         return (mean(by_force, batch.real_rows) / self.force_huber
-                + self.energy_weight * mean(smooth(self.relative(energy - batch.energy, batch.molecule)), batch.real_frames)
-                + self.absolute_weight * mean(smooth(energy - batch.energy), batch.real_frames))
+                + self.energy_weight * mean(smooth(self.relative(off, batch.molecule)), batch.real_frames)
+                + self.absolute_weight * mean(smooth(off), batch.real_frames))
 
     @staticmethod
     def relative(energy: Tensor, molecule: Tensor) -> Tensor:
@@ -76,23 +65,42 @@ class Loss:
         return 1.0 / (3 * rows)
 
 
-def errors(energy: Tensor, forces: Tensor, batch: Batch) -> tuple[float, float]:
-    """Mean absolute errors of forces and of energies relative to their molecule's mean."""
+def mean(values: Tensor, real: Tensor | None) -> Tensor:
+    """Mean of values [n] or [n, 3], of those that are real (1, not 0, in [n] or [n, 1]) where that is given."""
+    return values.mean() if real is None else (values * real).sum() / real.expand_as(values).sum()
+
+
+def mean_errors(energy: Tensor, forces: Tensor, batch: "Batch | Padded") -> tuple[Tensor, Tensor]:
+    """Mean absolute errors of forces and of energies relative to their molecule's mean, as scalars on the device."""
     relative = Loss.relative(energy - batch.energy, batch.molecule)
-    return (forces - batch.forces).abs().mean().item(), relative.abs().mean().item()
+    return mean((forces - batch.forces).abs(), batch.real_rows), mean(relative.abs(), batch.real_frames)
+
+
+def errors(energy: Tensor, forces: Tensor, batch: Batch) -> tuple[float, float]:
+    """The same as numbers."""
+    force, relative = mean_errors(energy, forces, batch)
+    return force.item(), relative.item()
+
+
+def energies_and_forces(model: ViSNet, types: Tensor, rows: Tensor, edges: Edges, frame: Tensor, frames: int,
+                        training: bool) -> tuple[Tensor, Tensor]:
+    """Energies above the reference [frames] and forces [rows, 3], differentiable if `training`, of atoms at `rows` [rows, 3]
+    (angstrom), each of one frame."""
+    rows = rows.detach().requires_grad_(True)
+    x = model.energy_scale * model.atomwise(types, graph_of(edges, rows, model.arch.cutoff, model.arch.envelope_exponent))
+    energy = x.new_zeros(frames).index_add(0, frame, x)
+    gradient, = torch.autograd.grad(energy.sum(), rows, create_graph=training)
+    return energy, -gradient
 
 
 def predict(model: ViSNet, batch: Batch, training: bool) -> tuple[Tensor, Tensor]:
     """Energies above the reference [frames] and forces [rows, 3] of a batch, in PyTorch, on the model's device."""
-    device, arch = model.embedding.weight.device, model.arch
-    rows = torch.cat([x.reshape(-1, 3) for _, x in batch.frames]).to(device).requires_grad_(True)
+    device = model.embedding.weight.device
+    rows = torch.cat([x.reshape(-1, 3) for _, x in batch.frames]).to(device)
     types = torch.cat([t.repeat(len(x)) for t, x in batch.frames]).to(device)
-    graph = make_graph([x for _, x in batch.frames], rows, arch.cutoff, arch.envelope_exponent)
-    x = model.energy_scale * model.atomwise(types, graph)
-    sizes = [len(t) for t, xs in batch.frames for _ in range(len(xs))]
-    energy = torch.stack([part.sum() for part in x.split(sizes)])
-    gradient, = torch.autograd.grad(energy.sum(), rows, create_graph=training)
-    return energy, -gradient
+    edges = find_edges([x for _, x in batch.frames], model.arch.cutoff).to(device)
+    sizes = torch.tensor([len(t) for t, xs in batch.frames for _ in range(len(xs))], device=device)
+    return energies_and_forces(model, types, rows, edges, torch.repeat_interleave(sizes), len(sizes), training)
 
 
 class TorchGradients:

@@ -31,7 +31,7 @@ import numpy as np
 from . import plan_wide
 from .generate import ARRAYS, ENVIRONMENT, LABELS, label_frame, label_provenance, pack, write_shard
 from .modelfile import file_hash
-from .plan_more import is_new
+from .plan_more import SEED_FIRST, SEED_WIDE, is_new
 from .relaunch import relaunch
 from .systems import Spec, pick
 
@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--permittivity", type=float, help="of the dynamics: 1 is what a run in vacuo sees; default: the plan's")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     args = parser.parse_args()
-    if args.seed in (2024, 4048):
+    if args.seed in (SEED_FIRST, SEED_WIDE):
         parser.error(f"--seed {args.seed} is that of a plan whose molecules are known already; give another one")
     if min(args.specs, args.workers) < 1 or args.spread <= 0 or (args.permittivity or 1) < 1:
         parser.error("--specs, --workers and --permittivity are at least 1, --spread is above 0")

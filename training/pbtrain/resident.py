@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .dataset import Frames
-from .gradients import Loss
-from .graph import Edges, find_edges, graph_of
+from .dataset import Frames, epoch_chunks
+from .gradients import Loss, energies_and_forces, mean_errors
+from .graph import Edges, find_edges
 from .visnet import ViSNet
 
 CHUNK = 64  # frames of a molecule whose edges are looked for together
@@ -44,31 +44,20 @@ class Padded:
                 self.energy, self.molecule, self.real_rows, self.real_frames]
 
 
-def predict(model: ViSNet, batch: Padded) -> tuple[Tensor, Tensor]:
-    """Energies above the reference [F + 1] and forces [R, 3], differentiable."""
-    rows = batch.positions.detach().requires_grad_(True)
-    graph = graph_of(batch.edges, rows, model.arch.cutoff, model.arch.envelope_exponent)
-    x = model.energy_scale * model.atomwise(batch.types, graph) * batch.real_rows[:, 0]
-    energy = torch.zeros_like(batch.energy).index_add(0, batch.frame, x)
-    gradient, = torch.autograd.grad(energy.sum(), rows, create_graph=True)
-    return energy, -gradient
-
-
 class ResidentData:
     """Frames of molecules as flat arrays on a device, with the edges of all of them."""
 
     def __init__(self, molecules: list[Frames], elements: list[int], reference: tuple[dict[int, float], float],
                  cutoff: float, device: str):
-        index, self.device = {z: t for t, z in enumerate(elements)}, torch.device(device)
+        self.device = torch.device(device)
         types, positions, forces, energy, degree, columns = [], [], [], [], [], ([], [], [])
         atoms, edges, owner = [], [], []
         for k, molecule in enumerate(molecules):
             n, count = len(molecule.numbers), len(molecule)
-            offset = sum(reference[0][int(z)] for z in molecule.numbers) + reference[1] * molecule.charge
-            types.append(torch.tensor([index[int(z)] for z in molecule.numbers]).repeat(count))
+            types.append(molecule.types(elements).repeat(count))
             positions.append(torch.from_numpy(molecule.positions).reshape(-1, 3).float())
             forces.append(torch.from_numpy(molecule.forces).reshape(-1, 3).float())
-            energy.append(torch.from_numpy(molecule.energy - offset).float())
+            energy.append(molecule.above(reference))
             atoms.append(np.full(count, n))
             owner.append(np.full(count, k))
             for first in range(0, count, CHUNK):
@@ -100,21 +89,18 @@ class ResidentData:
         """Every frame once, in batches that fit `shape` (rows, edges, frames); at most `per_molecule` of one molecule
         side by side, so that their energies can be compared."""
         rows, edges, frames = shape
-        groups = []
-        for first, end in zip(self.first_frame, self.first_frame[1:]):
-            order = first + rng.permutation(end - first)
-            groups += [order[k:k + per_molecule] for k in range(0, len(order), per_molecule)]
         batch: list[int] = []
         used = [0, 0]
-        for k in rng.permutation(len(groups)):
-            need = int(self.atoms[groups[k]].sum()), int(self.edges[groups[k]].sum())
-            if batch and (used[0] + need[0] > rows or used[1] + need[1] > edges or len(batch) + len(groups[k]) > frames):
+        for molecule, indices in epoch_chunks([range(n) for n in np.diff(self.first_frame)], per_molecule, rng):
+            group = self.first_frame[molecule] + indices
+            need = int(self.atoms[group].sum()), int(self.edges[group].sum())
+            if batch and (used[0] + need[0] > rows or used[1] + need[1] > edges or len(batch) + len(group) > frames):
                 yield np.array(batch)
                 batch, used = [], [0, 0]
             if need[0] > rows or need[1] > edges:
-                raise ValueError(f"a group of {len(groups[k])} frames with {need[0]} atoms and {need[1]} edges does not fit a "
+                raise ValueError(f"a group of {len(group)} frames with {need[0]} atoms and {need[1]} edges does not fit a "
                                  f"batch of {rows} atoms and {edges} edges")
-            batch += groups[k].tolist()
+            batch += group.tolist()
             used = [used[0] + need[0], used[1] + need[1]]
         if batch:
             yield np.array(batch)
@@ -191,15 +177,13 @@ class GraphGradients:
     def __call__(self, batch: Padded) -> None:
         """Sets every parameter's grad (the same tensors each time, on a GPU)."""
         if not self.record:
-            for parameter in self.model.parameters():
-                parameter.grad = None
             self._run(batch)
-        else:
-            if self.graph is None:
-                self._record(batch)
-            for kept, values in zip(self.static.tensors(), batch.tensors()):
-                kept.copy_(values)
-            self.graph.replay()
+            return
+        if self.graph is None:
+            self._record(batch)
+        for kept, values in zip(self.static.tensors(), batch.tensors()):
+            kept.copy_(values)
+        self.graph.replay()
 
     def take(self) -> list[float]:
         """Means of the loss and the errors since the last time, NaN if there was no number; waits for the device."""
@@ -207,15 +191,18 @@ class GraphGradients:
         self.sums.zero_()
         return [value / count if count else math.nan for value in sums]
 
+    def _forget(self) -> None:
+        for parameter in self.model.parameters():
+            parameter.grad = None
+
     def _run(self, batch: Padded) -> None:
-        energy, forces = predict(self.model, batch)
-        loss = self.loss.masked(energy, forces, batch)
+        self._forget()
+        energy, forces = energies_and_forces(self.model, batch.types, batch.positions, batch.edges, batch.frame,
+                                             len(batch.energy), training=True)
+        loss = self.loss(energy, forces, batch)
         loss.backward()
         with torch.no_grad():
-            force = ((forces - batch.forces).abs() * batch.real_rows).sum() / (3 * batch.real_rows.sum())
-            relative = self.loss.relative(energy - batch.energy, batch.molecule)
-            mean = (relative.abs() * batch.real_frames).sum() / batch.real_frames.sum()
-            found = torch.stack((loss.detach(), force, mean, torch.ones_like(mean)))
+            found = torch.stack((loss.detach(), *mean_errors(energy, forces, batch), torch.ones_like(loss)))
             self.sums += torch.where(torch.isfinite(found).all(), found, torch.zeros_like(found))
 
     def _record(self, batch: Padded) -> None:
@@ -226,12 +213,9 @@ class GraphGradients:
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(3):  # libraries and allocator get ready
-                for parameter in self.model.parameters():
-                    parameter.grad = None
                 self._run(self.static)
         torch.cuda.current_stream().wait_stream(side)
-        for parameter in self.model.parameters():
-            parameter.grad = None
+        self._forget()  # nothing is to be freed while it records
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
             self._run(self.static)

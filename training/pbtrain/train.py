@@ -7,7 +7,8 @@ Gradients come from PluginBridge's core, with threads (--engine core, the defaul
 one process per core that average through gloo (--engine torch): see gradients.py.  The learning rate
 follows the used share of the budget (kept across --resume): of --minutes, so that a run ends on time however
 busy the machine is, or of --visits, to compare runs at equal numbers of frames seen.  Shards that appear
-while it runs are used from the next epoch on (not on a GPU, which reads them once).  --patience ends a run early, with the best weights it had.
+while it runs are used from the next epoch on (not on a GPU, which reads them once).  --patience ends a run
+early, with the best weights it had.
 """
 from __future__ import annotations
 
@@ -73,6 +74,20 @@ class Patience:
         return 0 < self.tests <= self.since and self.weights is not None
 
 
+class Every:
+    """Is it time again? Every so many seconds, from now on."""
+
+    def __init__(self, seconds: float):
+        self.seconds, self.since = seconds, time.time()
+
+    def due(self, last: bool) -> bool:
+        """True if they have passed since it was due last, and at the end."""
+        if not last and time.time() - self.since <= self.seconds:
+            return False
+        self.since = time.time()
+        return True
+
+
 class Trainer:
     """State of one training process; ranks hold equal weights, and rank 0 writes the files."""
 
@@ -98,6 +113,7 @@ class Trainer:
         self.elapsed = 0.0
         self.order: tuple | None = None  # of an epoch on a GPU: device, frames, shape of batches
         self.patience = Patience(args.patience)
+        self.testing, self.saving, self.exporting = Every(args.test_every), Every(120), Every(args.export_every * 60)
         for model in (self.model, self.ema):
             model.set_reference(*self.reference)
         self.loss = Loss(args.force_huber, args.energy_weight, args.absolute_weight)
@@ -223,34 +239,21 @@ class Trainer:
     def run(self) -> None:
         """Train until the budget is used up."""
         args = self.args
-        budget = args.visits or args.minutes * 60.0
-        log = Log(args.run, resume=args.resume) if self.rank == 0 else None
-        clock = last_save = last_export = last_test = time.time()
+        clock = time.time()
         norm, stop = float("nan"), False
         if self.rank == 0:
-            from tqdm import tqdm
-            bar = tqdm(total=round(budget), initial=round(self.spent()), unit="frames" if args.visits else "s",
-                       mininterval=10, file=sys.stdout)
+            log, bar = Log(args.run, resume=args.resume), self.bar()
         for batch in self.batches():
             loss, force_mae, energy_mae = self.gradients(batch)
             now = time.time()
             mine = self.elapsed + (now - clock)
             elapsed, loss, force_mae, energy_mae, frames, stopped = self.average(
                 [mine, loss, force_mae, energy_mae, float(len(batch.energy)), float(stop)])
-            progress = self.spent(elapsed) / budget
+            progress = self.spent(elapsed) / self.budget
             last = progress >= 1 or stopped > 0
-            for optimizer in self.optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(progress, args.lr) * group["scale"]
             norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), args.clip))
             if math.isfinite(norm):
-                for optimizer in self.optimizers:
-                    optimizer.step()
-                decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
-                with torch.no_grad():
-                    slow, fast = list(self.ema.parameters()), list(self.model.parameters())
-                    torch._foreach_mul_(slow, decay)
-                    torch._foreach_add_(slow, fast, alpha=1 - decay)
+                self.take_step(progress)
             self.step += 1
             self.frames += round(frames * self.world)
             self.elapsed, clock = elapsed, now
@@ -259,26 +262,58 @@ class Trainer:
                 bar.set_postfix(frames_s=f"{log.rate(self.frames, elapsed):.0f}", force=f"{force_mae:.2f}",
                                 energy=f"{energy_mae:.2f}", epoch=self.epoch, grad=f"{norm:.1f}", refresh=False)
                 log.add(loss, force_mae, energy_mae)
-                if now - last_test > args.test_every or last:
-                    last_test = now
+                if self.testing.due(last):
                     self.test.add_new()
-                    found = self.evaluate()
-                    log.write(self.elapsed, self.step, self.epoch, self.frames, learning_rate(progress, args.lr), found)
-                    stop = self.patience.ended(found[0], self.ema)  # the other ranks hear of it with the next averages
+                    stop = self.is_over(log, progress)  # the other ranks hear of it with the next averages
                 if stopped:
-                    print(f"\nno better test error in {args.patience} tests: ended with the weights of the best", flush=True)
-                    self.ema.load_state_dict(self.patience.weights)
-                if now - last_save > 120 or last:
-                    last_save = now
-                    self.save()
-                if args.export and (now - last_export > args.export_every * 60 or last):
-                    last_export = now
-                    self.export()
+                    self.take_best()
+                self.write_files(last)
             if last:
                 break
         if self.rank == 0:
             bar.close()
             log.plot()
+
+    @property
+    def budget(self) -> float:
+        """Of the run: frames to visit, or seconds."""
+        return self.args.visits or self.args.minutes * 60.0
+
+    def bar(self):
+        """A progress bar over the budget."""
+        from tqdm import tqdm
+        return tqdm(total=round(self.budget), initial=round(self.spent()), unit="frames" if self.args.visits else "s",
+                    mininterval=10, file=sys.stdout)
+
+    def take_step(self, progress: float) -> None:
+        """One step of the optimisers along the gradients at a share of the budget, and of the averaged weights."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(progress, self.args.lr) * group["scale"]
+            optimizer.step()
+        decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            slow, fast = list(self.ema.parameters()), list(self.model.parameters())
+            torch._foreach_mul_(slow, decay)
+            torch._foreach_add_(slow, fast, alpha=1 - decay)
+
+    def is_over(self, log: Log, progress: float) -> bool:
+        """Test the averaged weights, log it; whether that was the last test that --patience allows."""
+        found = self.evaluate()
+        log.write(self.elapsed, self.step, self.epoch, self.frames, learning_rate(progress, self.args.lr), found)
+        return self.patience.ended(found[0], self.ema)
+
+    def take_best(self) -> None:
+        """End with the weights of the best test."""
+        print(f"\nno better test error in {self.args.patience} tests: ended with the weights of the best", flush=True)
+        self.ema.load_state_dict(self.patience.weights)
+
+    def write_files(self, last: bool) -> None:
+        """Checkpoint and model file, where it is time for them."""
+        if self.saving.due(last):
+            self.save()
+        if self.args.export and self.exporting.due(last):
+            self.export()
 
     def spent(self, elapsed: float | None = None) -> float:
         """How much of the budget is used: frames visited, or seconds."""
