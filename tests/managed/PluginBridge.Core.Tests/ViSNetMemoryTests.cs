@@ -68,6 +68,46 @@ public class ViSNetMemoryTests
         }
     }
 
+    /// <summary>Threads finish blocks in whatever order the machine gives them; a busy one is rarely the same twice.</summary>
+    [Test]
+    public void TheOrderOfBlocksChangesNoBit([Values(1, 2, 3, 4, 6)] int layers, [Values(0, 4 << 20, long.MaxValue)] long budget,
+        [Values(0.0, 1.0)] double vectorNorm)
+    {
+        using var potential = ViSNetTestModel.Potential(new ViSNetTestModel(layers: layers, vectorNorm: vectorNorm));
+        var ascending = EvaluateInOrder(potential, budget, blocks => blocks);
+        var descending = EvaluateInOrder(potential, budget, blocks => blocks.Reverse());
+        var random = new Random(layers);
+        var shuffled = EvaluateInOrder(potential, budget, blocks => blocks.OrderBy(_ => random.Next()));
+        Assert.Multiple(() =>
+        {
+            Assert.That(descending.Energy, Is.EqualTo(ascending.Energy));
+            Assert.That(descending.Gradient, Is.EqualTo(ascending.Gradient));
+            Assert.That(shuffled.Energy, Is.EqualTo(ascending.Energy));
+            Assert.That(shuffled.Gradient, Is.EqualTo(ascending.Gradient));
+        });
+    }
+
+    private static unsafe (double Energy, double[] Gradient) EvaluateInOrder(ViSNetPotential potential, long budget,
+        Func<IEnumerable<int>, IEnumerable<int>> order)
+    {
+        var net = new ViSNetNetwork<float, Simd256<float>>(potential.Weights);
+        using var graph = new ViSNetGraph<float, Simd256<float>>(net) { MemoryBudget = budget };
+        using var scratch = new ViSNetScratch<float>();
+        var (molecule, x) = ViSNetTestModel.Cluster(260, 3);
+        int[] types = [.. molecule.AtomicNumbers.Select(z => Array.IndexOf(net.Header.Elements, z))];
+        double[] gradient = new double[x.Length];
+        fixed (double* positions = x, g = gradient)
+        fixed (int* type = types)
+        {
+            graph.Load(type, types.Length, positions, PeriodicBox.None, 0.5, 0);
+            foreach (var stage in graph.Stages)
+                foreach (int block in order(Enumerable.Range(0, graph.Blocks(stage))))
+                    graph.Run(stage, block, scratch);
+            graph.Gradients(1, g);
+        }
+        return (graph.Energy(), gradient);
+    }
+
     /// <summary>Large and small molecules by turns in the same buffers.</summary>
     [Test]
     public void OneEvaluatorTakesLargeAndSmallMolecules()

@@ -35,7 +35,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         Gemm<T, V>.Multiply(normed, H, rows, layer.Attention, memory.Attention.Pointer + 3L * first * H, 3 * H);
         if (layer.First)
             return;
-        int width = layer.VectorBlocks * H;
+        int width = VectorWidth(layer);
         T* vectors = memory.Vectors.Pointer + 3L * first * width;
         Gemm<T, V>.Multiply(memory.V.Pointer + 3L * first * H, H, 3 * rows, layer.Vectors!, vectors, width);
         for (int i = first; i < end; i++, vectors += 3 * width)
@@ -53,7 +53,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     {
         var layer = _net.Layers[l];
         var memory = _layers[l];
-        int outputs = layer.OutputBlocks * H, width = layer.VectorBlocks * H;
+        int outputs = layer.OutputBlocks * H, width = VectorWidth(layer);
         Gemm<T, V>.Multiply(MessageSums(l) + (long)first * H, H, end - first, layer.Output,
             memory.Output.Pointer + (long)first * outputs, outputs);
         for (int i = first; i < end; i++)
@@ -113,7 +113,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     {
         var layer = _net.Layers[l];
         var memory = _layers[l];
-        int rows = end - first, outputs = layer.OutputBlocks * H, width = layer.VectorBlocks * H;
+        int rows = end - first, outputs = layer.OutputBlocks * H, width = VectorWidth(layer);
         T* sums = MessageSums(l) + (long)first * H;
         if (layer.First)
         {
@@ -198,7 +198,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         int stride = GradientWidth;
         bool first = layer.First;
         var memory = _layers[l];
-        int messages = layer.MessageBlocks * h, width = layer.VectorBlocks * h;
+        int messages = layer.MessageBlocks * h, width = VectorWidth(layer);
         T* gk = _gAttention.Pointer + 3L * j * h + h;
         T* gv = GvOut(l) + 3L * j * h, gSource = _gVectors.Pointer + 3L * j * stride + 4 * h;
         if (chunk == 0)

@@ -131,7 +131,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         var layer = _net.Layers[l];
         bool shared = layer.PairFeatures;
         var memory = _layers[l];
-        int width = layer.VectorBlocks * h;
+        int width = VectorWidth(layer);
         T* a = memory.Vectors.Pointer + 3L * i * width + 3 * h;
         for (int e = _edgeStart.Pointer[i]; e < _edgeStart.Pointer[i + 1]; e++)
         {

@@ -177,7 +177,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
         int gradientStride = GradientWidth;
         bool shared = layer.PairFeatures;
         var memory = _layers[l];
-        int width = layer.VectorBlocks * h;
+        int width = VectorWidth(layer);
         T* a = memory.Vectors.Pointer + 3L * i * width + 3 * h, ga = _gVectors.Pointer + 3L * i * gradientStride + 3 * h;
         T* edgeGradient = EdgeGradient, sourceTerms = SourceTerms(chunk);
         for (int s = 0; s < 3; s++)

@@ -35,6 +35,10 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
     /// are through with it when they write; if that is layer 2's, its place is taken.</summary>
     private T* EdgeGradient => _lean && _net.Layers.Length > 3 ? _layers[_net.Layers.Length - 1].Features.Pointer : _gEdgeFeatures.Pointer;
 
+    /// <summary>Row length of a layer's v1, v2, v3 (, target, source). Where memory is short all layers share the rows, and they are of
+    /// one length: an atom's row of the next layer must not lie in those that other blocks have yet to read.</summary>
+    private int VectorWidth(ViSNetNetwork<T, V>.Layer layer) => _lean ? GradientWidth : layer.VectorBlocks * H;
+
     private int ChunkAtom(int chunk) => _blockStart.Pointer[_chunkBlock[chunk]];
 
     private int ChunkEdge(int chunk) => _edgeStart.Pointer[ChunkAtom(chunk)];
@@ -166,7 +170,7 @@ internal sealed unsafe partial class ViSNetGraph<T, V>
                 _layers[l + 1].VectorScale.Ensure(n);
             if (!layer.First)
             {
-                memory.Vectors.Ensure(3 * n * h * (_lean ? 5 : layer.VectorBlocks));
+                memory.Vectors.Ensure(3 * n * VectorWidth(layer));
                 memory.Dot.Ensure(n * h);
             }
         }
