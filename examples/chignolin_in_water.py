@@ -53,7 +53,10 @@ def parse_arguments():
     parser.add_argument("--pdb", type=Path, default=HERE / "gydpetgtwg.pdb", help="the protein, with hydrogens")
     parser.add_argument("--out", type=Path, default=HERE / "output", help="folder of the results")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if min(options.report, options.timestep) <= 0:
+        parser.error("--report and --timestep are above 0")
+    return options
 
 
 def solvate(pdb, padding):
@@ -111,9 +114,10 @@ def resume(simulation, out):
     simulation.loadCheckpoint(str(out / "checkpoint.chk"))
     elapsed = simulation.context.getState().getTime()
     simulation.currentStep = round(elapsed / simulation.integrator.getStepSize())
+    end = 1e-5 + 1.00001 * elapsed.value_in_unit(unit.picosecond)  # by time: the step may be another one now
     for name in ("log.csv", "safety.csv"):
         lines = (out / name).read_text().splitlines(keepends=True)
-        kept = [line for line in lines[1:] if int(line.split(",")[0]) <= simulation.currentStep]
+        kept = [line for line in lines[1:] if float(line.split(",")[1]) <= end]
         (out / name).write_text("".join(lines[:1] + kept))
 
 
@@ -162,7 +166,7 @@ class Log:
 
 def run(simulation, log, options, out):
     """Production: the bar shows simulated time per day and the wall time left."""
-    stride = max(1, options.report)
+    stride = options.report
     fs = options.timestep * max(1, options.mts)
     start = time.time()
     simulation.step(stride)  # a first stretch, to learn the speed
@@ -239,10 +243,11 @@ def main(options):
     else:
         simulation.context.setPositions(state.getPositions())
         simulation.context.setVelocities(state.getVelocities())
+    # first, so that it sees a NaN before the trajectory does
+    simulation.reporters.append(pluginbridge.SafetyReporter(out / "safety.csv", options.report, topology, system,
+                                                            lastGoodFile=out / "lastgood.xml", append=options.resume))
     simulation.reporters.append(app.DCDReporter(str(out / "trajectory.dcd"), FRAME * options.report,
                                                 append=options.resume and (out / "trajectory.dcd").is_file()))
-    simulation.reporters.append(pluginbridge.SafetyReporter(out / "safety.csv", max(1, options.report), topology, system,
-                                                            lastGoodFile=out / "lastgood.xml", append=options.resume))
     log = Log(simulation, out / "log.csv", reference, append=options.resume)
     steps, seconds = run(simulation, log, options, out)
     plot(out / "log.csv", out / "plot.png")

@@ -50,6 +50,12 @@ def test_chignolin_in_water(plugin, trained, tmp_path):
     assert len(trajectory) == 3
     assert abs(trajectory.xyz).max() < 50
 
+    result = call("chignolin_in_water.py", "--steps", 4, "--resume", "--timestep", 0.5, *short)
+    assert result.returncode == 0, result.stderr
+    for name, column in (("log.csv", "time_ps"), ("safety.csv", "time (ps)")):
+        times = [float(row[column]) for row in rows(tmp_path / name)]
+        assert times == pytest.approx([*(0.002 * k for k in range(1, 16)), 0.031, 0.032], abs=1e-6), "no line lost"
+
 
 @pytest.mark.slow
 def test_minimal_example(plugin, trained):
@@ -86,6 +92,12 @@ def test_an_unknown_model_is_one_line(pb, tmp_path):
     result = call("chignolin_in_water.py", "--model", "no-such-model", "--out", tmp_path)
     assert result.returncode != 0
     assert "no-such-model" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--report", "--timestep"])
+def test_an_interval_of_zero_is_one_line(pb, tmp_path, option):
+    result = call("chignolin_in_water.py", option, 0, "--out", tmp_path)
+    assert result.returncode == 2 and f"{option}" in result.stderr and "Traceback" not in result.stderr
 
 
 def test_resume_without_a_checkpoint_is_one_line(pb, trained, tmp_path):

@@ -107,7 +107,7 @@ def test_all_sections_from_all_tools(model, tmp_path):
                        "--hairpin", hairpin, "--accuracy", accuracy, "--nve", nve)
     assert found.returncode == 0, found.stderr
     text = moved.with_name("README.md").read_text()
-    for part in ("| GLY | 16 | **0.32** | 0.40 | 1.00 | (-90, 0) | 1.75 |", "| 300 K, 100 ps | 1 (1) | **0** | 1.10",
+    for part in ("| GLY | 16 | **0.32** | 0.40 | 1.00 | (-90, 0) | 1.75 |", "| vacuum, 300 K, 100 ps | 1 (1) | **0** | 1.10",
                  "hairpin **kept**", "0.056 nm on average", "ASP3:N-THR8:O 0.305 nm (98%)", "| ff14SB | 7.50; 0.0123 |",
                  "| GFN2-xTB fragments, `dipeptide` | 1.25; 0.0123 |", "| network, `whole` | 0.90; 0.0123 |",
                  "| network, `window2` | — (1 failed) |", "    ACE-ALA-NME: intact"):

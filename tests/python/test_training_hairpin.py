@@ -90,7 +90,7 @@ def folder(native, tmp_path):
     with open(tmp_path / "topology.pdb", "w") as out:
         app.PDBFile.writeFile(pdb.topology, pdb.positions, out)
     (tmp_path / "log.csv").write_text("step,time_ps,temperature_K\r\n50,0.05,290\r\n100,0.1,310\r\n")
-    (tmp_path / "safety.csv").write_text("step,longest bond ratio,bond\n50,1.05,N to CA\n100,1.12,N to CA\n")
+    (tmp_path / "safety.csv").write_text("step,longest bond ratio,bond,problems\n50,1.05,N to CA,\n100,1.12,N to CA,\n")
     (tmp_path / "system.xml").write_text('<System><Force modelHash="abc123" type="F"/></System>')
     return tmp_path
 
@@ -109,6 +109,15 @@ def test_the_output_of_a_run_is_read(folder, tmp_path):
     assert found["picoseconds"] == pytest.approx(7.5, rel=1e-5)
     assert found["temperature_mean"] == 300 and found["longest_bond_ratio"] == 1.12
     assert (tmp_path / "h.png").stat().st_size > 5000
+
+
+def test_a_folded_peptide_with_a_broken_bond_is_not_kept(folder, tmp_path):
+    with open(folder / "safety.csv", "a") as file:
+        file.write("150,1.61,N to CA,the bond N to CA is broken\n")
+    result = run(folder, "--json", tmp_path / "h.json")
+    assert result.returncode == 1 and "step 150: the bond N to CA is broken" in result.stdout
+    found = json.loads((tmp_path / "h.json").read_text())
+    assert not found["kept"] and len(found["problems"]) == 1
 
 
 def test_missing_files_and_another_protein_are_named(folder):

@@ -147,13 +147,13 @@ def test_the_summary_counts():
                  "largest_bond_ratio": 1.5, "largest_bond": "c-d"}
     found = stability.summarise([row, row | {"seed": 2, "flips": ["x"], "temperature_mean": 298.0}, bad,
                                  row | {"temperature": 500.0, "picoseconds": 50.0}])
-    assert list(found) == ["300 K, 100 ps", "500 K, 50 ps"]
-    cold = found["300 K, 100 ps"]
+    assert list(found) == ["vacuum, 300 K, 100 ps", "vacuum, 500 K, 50 ps"]
+    cold = found["vacuum, 300 K, 100 ps"]
     assert (cold["runs"], cold["forms"], cold["failed"], cold["runs_with_flips"]) == (3, 2, 1, 1)
     assert cold["failures"] == {"proton transfer": 1} and cold["picoseconds"] == 205.0
     assert cold["temperature_means"] == [298.0, 301.0] and cold["largest_bond"] == "NASP-NME c-d"
     text = stability.table(found)
-    assert "| 300 K, 100 ps | 3 (2) | **1** (1 proton transfer) | 1.50 (NASP-NME c-d) | 1 runs | 298–301 K |" in text
+    assert "| vacuum, 300 K, 100 ps | 3 (2) | **1** (1 proton transfer) | 1.50 (NASP-NME c-d) | 1 runs | 298–301 K |" in text
     assert "NASP-NME, seed 1: proton transfer, H from N to O" in text
 
 
@@ -174,9 +174,11 @@ def test_runs_are_written_as_they_end_and_not_repeated(plugin, trained, tmp_path
     again = run("--residues", "GLY", "CALA", "--protocol", "300:0.2", "500:0.2")
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(rows) == 4 and sum(row["temperature"] == 300 for row in rows) == 2
-    assert "| 500 K, 0.2 ps | 2 (2) | **0** |" in again.stdout
+    assert "| vacuum, 500 K, 0.2 ps | 2 (2) | **0** |" in again.stdout
     light = run("--residues", "GLY", "--protocol", "300:0.1", "--step", "1", "--hydrogen-mass", "0")
     assert light.returncode == 0, light.stderr
     last = json.loads(out.read_text().splitlines()[-1])
     assert (last["step"], last["hydrogen_mass"], last["steps"]) == (1.0, 0.0, 100)
+    wet = run("--residues", "GLY", "--protocol", "300:0.2", "--solvent", "obc2")
+    assert "| obc2, 300 K, 0.2 ps | 1 (1) | **0** |" in wet.stdout, wet.stderr
     assert "--protocol takes" in run("--protocol", "300").stderr

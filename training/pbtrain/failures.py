@@ -2,9 +2,9 @@
 
     PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.failures training/runs/stability.jsonl [--ps 3]
 
-In vacuo some charged forms hand a proton over on GFN2-xTB's own surface, and a network that is right has to do so too.  For
-each failed run the same form is started from the same geometry at the same temperature on GFN2-xTB's forces (Langevin
-dynamics, 1.5 fs, friction 10/ps), --repeats times with other seeds, under the same checks (watch.py).
+In vacuo some charged forms hand a proton over on GFN2-xTB's own surface, and a network that is right has to do so too.
+Each failed run is done once more with GFN2-xTB in the network's place: same start, solvent, temperature and checks;
+--repeats times, from the second on with other velocities and noise.
 
 The answers go into --out, a line of JSON each; runs that are there already are not run again.
 """
@@ -13,62 +13,50 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import zlib
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import fields
 from multiprocessing import get_context
 from pathlib import Path
-
-import numpy as np
 
 from .generate import ENVIRONMENT
 from .relaunch import relaunch
 
-LOOK = 20  # steps between looks
+SAME = ("name", "temperature", "seed")  # what says which run of the network's an answer is about, beside the solvent
 
 
-def gfn2_fate(name: str, temperature: float, seed: int, picoseconds: float, repeat: int) -> dict:
-    """What becomes of a form of stability.jsonl on GFN2-xTB's surface: the failure, or None, and after how long (ps)."""
-    from .label import Gfn2, LabelError
-    from .langevin import STEP, langevin
-    from .molecules import build_topology, force_field
-    from .sample import Sampler
-    from .watch import Failed, Watch, equilibrium_lengths
+def gfn2_fate(row: dict, picoseconds: float, noise: int) -> dict:
+    """What becomes of a failed line of stability.jsonl with GFN2-xTB's forces: a line like it."""
+    from . import stability
 
-    molecule = build_topology([chain.split("-") for chain in name.split("+")])
-    start = zlib.crc32(repr((name, temperature, seed)).encode())  # as in stability.perform
-    x = next(Sampler(molecule, np.random.default_rng(start)).trajectory(300.0, 1, equilibration=0, interval=50))
-    lengths = equilibrium_lengths(force_field().createSystem(molecule.topology), molecule.topology)
-    watch = Watch(molecule.topology, lengths, temperature, LOOK * STEP / 1000, x)
-    gfn2 = Gfn2(molecule.numbers, molecule.charge)
-    steps = round(1000 * picoseconds / STEP)
-    result = {"name": name, "temperature": temperature, "seed": seed, "repeat": repeat, "failure": None, "detail": "", "ps": picoseconds}
-    step = 0
-    try:
-        frames = langevin(x, molecule.numbers, lambda y: gfn2(y)[1], temperature, [LOOK] * (steps // LOOK),
-                          np.random.default_rng((start, repeat)))
-        for step, y in enumerate(frames, 1):
-            watch.look(y, 0.0, step * LOOK, regular=False)
-    except Failed as error:
-        result |= {"failure": error.kind, "detail": str(error), "ps": round(step * LOOK * STEP / 1000, 3)}
-    except LabelError as error:
-        result |= {"failure": "SCF", "detail": str(error), "ps": round(step * LOOK * STEP / 1000, 3)}
-    finally:
-        gfn2.close()
-    return result | {"largest_bond_ratio": round(watch.worst[0], 3), "largest_bond": watch.worst[1]}
+    known = {field.name for field in fields(stability.Run)} - {"chains", "pdb", "model"}
+    pdb = row.get("pdb", "")
+    chains = () if pdb else tuple(tuple(chain.split("-")) for chain in row["name"].split("+"))
+    same = {"step": 1.0, "hydrogen_mass": 0.0} | {name: row[name] for name in known & row.keys()}
+    return stability.perform(stability.Run(**same | {
+        "chains": chains, "pdb": pdb, "model": "gfn2-xtb", "picoseconds": picoseconds, "noise": noise}))
+
+
+def which(row: dict) -> tuple:
+    """The network's run that a line is about."""
+    return tuple(row[name] for name in SAME) + (row.get("solvent", "vacuum"),)
 
 
 def read(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.is_file() else []
 
 
+def told(row: dict) -> str:
+    """How a run ended."""
+    return f"{row['failure']}, {row['detail']}" if row["failure"] else f"holds {row['picoseconds']:g} ps"
+
+
 def table(failed: list[dict], fates: list[dict]) -> str:
     """Markdown: each failed run, and what GFN2-xTB did from its start."""
     lines = ["| run | network | GFN2-xTB |", "|---|---|---|"]
     for row in failed:
-        mine = [f for f in fates if all(f[k] == row[k] for k in ("name", "temperature", "seed"))]
-        texts = [f"{f['failure']}, {f['detail']}" if f["failure"] else f"holds {f['ps']:g} ps" for f in mine]
-        lines.append(f"| {row['name']}, {row['temperature']:g} K, seed {row['seed']} | {row['failure']}, {row['detail']} | "
-                     f"{'; '.join(texts) or 'not run'} |")
+        name, temperature, seed, solvent = which(row)
+        mine = "; ".join(told(fate) for fate in fates if which(fate) == which(row))
+        lines.append(f"| {name}, {solvent}, {temperature:g} K, seed {seed} | {told(row)} | {mine or 'not run'} |")
     return "\n".join(lines)
 
 
@@ -88,14 +76,14 @@ def main() -> None:
     from tqdm import tqdm
 
     out = args.out or args.runs.with_name(args.runs.stem + "_gfn2.jsonl")
-    failed = [row for row in read(args.runs) if row["failure"]]
-    done = {(f["name"], f["temperature"], f["seed"], f["repeat"]) for f in read(out)}
-    wanted = {(r["name"], r["temperature"], r["seed"], k) for r in failed for k in range(args.repeats)} - done
+    failed = {which(row): row for row in read(args.runs) if row["failure"]}
+    done = {(which(fate), fate["noise"]) for fate in read(out)}
+    wanted = [(row, k) for key, row in sorted(failed.items()) for k in range(args.repeats) if (key, k) not in done]
     with ProcessPoolExecutor(args.workers, get_context("spawn")) as pool, open(out, "a") as file:
-        tasks = [pool.submit(gfn2_fate, name, kelvin, seed, args.ps, k) for name, kelvin, seed, k in sorted(wanted)]
+        tasks = [pool.submit(gfn2_fate, row, args.ps, k) for row, k in wanted]
         for task in tqdm(as_completed(tasks), total=len(tasks), unit="run", desc="GFN2-xTB"):
             print(json.dumps(task.result()), file=file, flush=True)
-    print(table(failed, read(out)))
+    print(table(list(failed.values()), read(out)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@
 Three measures of each frame: backbone (N, CA, C) RMSD from the start of the run; the share of native contacts Q (Best,
 Hummer and Eaton, PNAS 110, 17874 (2013)); the backbone hydrogen bonds N...O of the folded structure.  The hairpin is
 kept if, in every stretch of 10 ps, the mean RMSD is at most 0.15 nm, the mean Q at least 0.8, and at least half of the
-hydrogen bonds are closed (N...O below 0.35 nm) on average.  Exit status 1 if it is not.
+hydrogen bonds are closed (N...O below 0.35 nm) on average, and if the watcher (safety.csv) saw no broken bond, inverted
+centre or runaway temperature.  Exit status 1 if it is not.
 """
 from __future__ import annotations
 
@@ -109,10 +110,12 @@ def read_run(folder: Path, native: Path) -> tuple[dict, dict, np.ndarray]:
     verdict, curves = measure(trajectory, start.atom_slice(protein), folded, times)
     log = np.genfromtxt(folder / "log.csv", delimiter=",", names=True, ndmin=1)
     with open(folder / "safety.csv") as file:
-        longest = max(float(line["longest bond ratio"]) for line in csv.DictReader(file))
+        looks = list(csv.DictReader(file))
+    problems = [f"step {look['step']}: {look['problems']}" for look in looks if look["problems"]]
     digest = re.search(r'modelHash="([0-9a-f]*)"', (folder / "system.xml").read_text())
     verdict |= {"model": digest.group(1) if digest else "", "temperature_mean": float(log["temperature_K"].mean()),
-                "longest_bond_ratio": longest}
+                "longest_bond_ratio": max(float(look["longest bond ratio"]) for look in looks), "problems": problems,
+                "kept": verdict["kept"] and not problems}
     return verdict, curves, times
 
 
@@ -153,7 +156,8 @@ def main() -> None:
     print(f"{verdict['picoseconds']:g} ps: hairpin {'kept' if verdict['kept'] else 'LOST'}; backbone RMSD "
           f"{verdict['rmsd_mean_nm']:.3f} nm (worst 10 ps {verdict['rmsd_largest_stretch_nm']:.3f}), native contacts "
           f"{verdict['native_contacts_mean']:.2f} (worst {verdict['native_contacts_smallest_stretch']:.2f}), hydrogen bonds "
-          f"closed {verdict['closed_mean']:.2f} (worst {verdict['closed_smallest_stretch']:.2f})")
+          f"closed {verdict['closed_mean']:.2f} (worst {verdict['closed_smallest_stretch']:.2f})"
+          + "".join(f"\n{problem}" for problem in verdict["problems"]))
     sys.exit(not verdict["kept"])
 
 

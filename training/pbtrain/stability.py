@@ -1,7 +1,10 @@
-"""Long dynamics in vacuo of every capped residue form under ff14SB + network, through OpenMM: how many runs fail?
+"""Long dynamics of every capped residue form under ff14SB + network, through OpenMM: how many runs fail?
 
     PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.stability \\
         models/visnet-gfn2/visnet-gfn2.safetensors --residues all --workers 2 --out training/runs/stability.jsonl
+
+In vacuo, which is the harder test and where GFN2-xTB itself moves protons of some charged forms (failures.py), or, with
+--solvent obc2, in the implicit solvent of Onufriev, Bashford and Case, closer to what a protein lives in.
 
 By default 100 ps at 300 K and 50 ps at 500 K of each form: Langevin dynamics, friction 1/ps, no constraints, network
 in single precision; hydrogens of 3 u and steps of 2 fs, which visit the same conformations as 1 fs with hydrogens' own mass
@@ -28,7 +31,7 @@ import openmm
 from openmm import app, unit
 from tqdm import tqdm
 
-from .molecules import base_residue, build_topology
+from .molecules import FORCE_FIELD, base_residue, build_topology
 from .plan_wide import residue_forms
 from .sample import Sampler, SamplingError
 from .systems import Chains, capped
@@ -37,6 +40,7 @@ from .watch import Failed, Watch, equilibrium_lengths
 BLOCK, CLOSE_BLOCK = 100, 10  # steps between looks; while some bond is long
 FRICTION, SETTLE_FRICTION, SETTLE_STEPS = 1.0, 20.0, 1000  # 1/ps; strong friction while the network takes over
 PROTOCOL = ("300:100", "500:50")  # K:ps
+SOLVENTS = {"vacuum": None, "obc2": "implicit/obc2.xml"}
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,22 @@ class Run:
     picoseconds: float
     seed: int
     model: str
-    platform: str
+    platform: str = "Reference"
     step: float = 2.0  # fs
     hydrogen_mass: float = 3.0  # u, taken from the atom it is bonded to; 0: its own
+    solvent: str = "vacuum"  # of SOLVENTS
+    noise: int = 0  # of the velocities and the thermostat, for other runs from the same start
 
     @property
     def key(self) -> tuple:
-        return self.name, self.temperature, self.picoseconds, self.seed, self.step, self.hydrogen_mass
+        return key_of(asdict(self))
 
 
 def key_of(row: dict) -> tuple:
     """The key of the run that a line of results is of."""
     return tuple(row.get(name, default) for name, default in (
-        ("name", None), ("temperature", None), ("picoseconds", None), ("seed", None), ("step", 1.0), ("hydrogen_mass", 0.0)))
+        ("name", None), ("temperature", None), ("picoseconds", None), ("seed", None), ("step", 1.0), ("hydrogen_mass", 0.0),
+        ("solvent", "vacuum"), ("noise", 0)))
 
 
 def forms(names: list[str]) -> list[tuple[str, Chains]]:
@@ -89,24 +96,26 @@ def perform(run: Run) -> dict:
     """One run from start to end; the line of JSON that tells of it."""
     import pluginbridge
     seed = zlib.crc32(repr((run.name, run.temperature, run.seed)).encode())
+    noise = (seed + run.noise) % 2**31
     result = asdict(run) | {"model": Path(run.model).stem, "failure": None, "detail": "", "steps": 0}
-    del result["chains"], result["pdb"]
+    del result["chains"]
     began = time.monotonic()
     try:
         topology, x = _start(run, seed)
         pluginbridge.loadOpenMMPlugin()
         potential = pluginbridge.FragmentPotential(run.model, "whole", "single", threads=1)
         result["hash"] = potential.model.hash
-        system = potential.createSystem(topology, removeCMMotion=False,
-                                        hydrogenMass=run.hydrogen_mass * unit.dalton if run.hydrogen_mass else None)
+        host = app.ForceField(FORCE_FIELD, *filter(None, [SOLVENTS[run.solvent]])).createSystem(
+            topology, removeCMMotion=False, hydrogenMass=run.hydrogen_mass * unit.dalton if run.hydrogen_mass else None)
+        system = potential.createMixedSystem(topology, host)
     except (SamplingError, pluginbridge.PluginBridgeError) as error:
         raise RuntimeError(f"{run.name}: {error}") from error
     integrator = openmm.LangevinMiddleIntegrator(run.temperature, SETTLE_FRICTION, 0.5e-3 * run.step)
-    integrator.setRandomNumberSeed(seed % 2**31)
+    integrator.setRandomNumberSeed(noise)
     properties = {"Threads": "1"} if run.platform == "CPU" else {}
     context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(run.platform), properties)
     context.setPositions(x * 0.1)
-    context.setVelocitiesToTemperature(run.temperature, seed % 2**31)
+    context.setVelocitiesToTemperature(run.temperature, noise)
     watch = Watch(topology, equilibrium_lengths(system, topology), run.temperature, BLOCK * run.step / 1000, x)
     steps = round(1000 * run.picoseconds / run.step)
     try:
@@ -156,10 +165,10 @@ def _start(run: Run, seed: int) -> tuple[app.Topology, np.ndarray]:
 
 
 def summarise(rows: list[dict]) -> dict:
-    """By temperature and length: runs, failures by kind, largest bond ratio, flips; and each failed run."""
+    """By solvent, temperature and length: runs, failures by kind, largest bond ratio, flips; and each failed run."""
     groups: dict[str, list[dict]] = {}
     for row in rows:
-        groups.setdefault(f"{row['temperature']:g} K, {row['picoseconds']:g} ps", []).append(row)
+        groups.setdefault(f"{row.get('solvent', 'vacuum')}, {row['temperature']:g} K, {row['picoseconds']:g} ps", []).append(row)
     result = {}
     for name, members in sorted(groups.items()):
         worst = max(members, key=lambda row: row["largest_bond_ratio"])
@@ -208,8 +217,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("model", type=Path)
     parser.add_argument("--residues", nargs="*", default=["all"],
                         help="all (default), or ff14SB template names: ALA HIP NALA CTRP CYX ...")
-    parser.add_argument("--pdb", type=Path, nargs="*", default=[], help="complete proteins, in vacuo, as well")
+    parser.add_argument("--pdb", type=Path, nargs="*", default=[], help="complete proteins as well")
     parser.add_argument("--protocol", nargs="+", default=PROTOCOL, metavar="K:PS", help="default: 300:100 500:50")
+    parser.add_argument("--solvent", choices=SOLVENTS, default="vacuum")
     parser.add_argument("--repeats", type=int, default=1, help="runs of each form at each temperature, by seed")
     parser.add_argument("--seed", type=int, default=1, help="of the first repeat")
     parser.add_argument("--step", type=float, default=2.0, help="fs (default: 2)")
@@ -236,7 +246,8 @@ def main() -> None:
     digest = file_hash(args.model)
     molecules = [(name, chains, "") for name, chains in forms(args.residues)]
     molecules += [(path.stem, (), str(path)) for path in args.pdb]
-    runs = [Run(name, chains, pdb, kelvin, ps, args.seed + k, str(args.model), args.platform, args.step, args.hydrogen_mass)
+    runs = [Run(name, chains, pdb, kelvin, ps, args.seed + k, str(args.model), args.platform, args.step, args.hydrogen_mass,
+                args.solvent)
             for kelvin, ps in args.protocol for k in range(args.repeats) for name, chains, pdb in molecules]
     wanted = {run.key for run in runs}
     done = set(map(key_of, read(args.out, digest)))
