@@ -101,6 +101,13 @@ def test_a_flipped_peptide_bond_is_noted(serine):
     assert checks.flips == ["ACE1:C-SER2:N"]
 
 
+def test_constraints_take_degrees_of_freedom(serine):
+    checks = watch(serine)
+    checks.constraints = serine[1].size // 3
+    checks.look(serine[1], kinetic(serine[1], 200.0), 100)
+    assert checks.kelvin == [pytest.approx(300.0, rel=1e-5)]
+
+
 @pytest.mark.parametrize("factor", [1.6, 0.4])
 def test_a_runaway_temperature_is_seen_in_the_mean(serine, factor):
     checks, x = watch(serine), serine[1]
@@ -179,6 +186,7 @@ def test_runs_are_written_as_they_end_and_not_repeated(plugin, trained, tmp_path
     assert light.returncode == 0, light.stderr
     last = json.loads(out.read_text().splitlines()[-1])
     assert (last["step"], last["hydrogen_mass"], last["steps"]) == (1.0, 0.0, 100)
-    wet = run("--residues", "GLY", "--protocol", "300:0.2", "--solvent", "obc2")
-    assert "| obc2, 300 K, 0.2 ps | 1 (1) | **0** |" in wet.stdout, wet.stderr
+    wet = run("--residues", "GLY", "--protocol", "300:0.2", "--solvent", "obc2", "--constraints", "hbonds")
+    assert "| obc2 with constraints hbonds, 300 K, 0.2 ps | 1 (1) | **0** |" in wet.stdout, wet.stderr
+    assert json.loads(out.read_text().splitlines()[-1])["constraints"] == "hbonds"
     assert "--protocol takes" in run("--protocol", "300").stderr

@@ -33,7 +33,7 @@ RAMACHANDRAN = """(φ, ψ) surfaces of ACE-X-NME, relaxed scans of {step}°, net
 less than {region:g} kcal/mol above its lowest one: RMSD in kcal/mol after the best constant shift (aim: at most 0.5), and with both
 minima at zero. ff14SB beside it."""
 STABILITY = """Dynamics of capped residue forms under ff14SB + network, in vacuo or in the implicit solvent OBC2: Langevin, friction
-1/ps, {settings}, no constraints, single precision. Failed: a bond 1.4 times its equilibrium length, an inverted centre, a mean temperature of 5 ps beyond half
+1/ps, {settings}, no constraints where none are named, single precision. Failed: a bond 1.4 times its equilibrium length, an inverted centre, a mean temperature of 5 ps beyond half
 to one and a half times the thermostat's, or a number that is not finite; looked at every
 100 steps, every 10 while a bond is long."""
 

@@ -3,7 +3,7 @@
     PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.failures training/runs/stability.jsonl [--ps 3]
 
 In vacuo some charged forms hand a proton over on GFN2-xTB's own surface, and a network that is right has to do so too.
-Each failed run is done once more with GFN2-xTB in the network's place: same start, solvent, temperature and checks;
+Each failed run is done once more with GFN2-xTB in the network's place: same start, solvent, constraints, temperature and checks;
 --repeats times, from the second on with other velocities and noise.
 
 The answers go into --out, a line of JSON each; runs that are there already are not run again.
@@ -20,25 +20,24 @@ from pathlib import Path
 
 from .generate import ENVIRONMENT
 from .relaunch import relaunch
+from .stability import Run, perform, setting
 
-SAME = ("name", "temperature", "seed")  # what says which run of the network's an answer is about, beside the solvent
+SAME = ("name", "temperature", "seed")  # with stability.setting: which run of the network's an answer is about
 
 
 def gfn2_fate(row: dict, picoseconds: float, noise: int) -> dict:
     """What becomes of a failed line of stability.jsonl with GFN2-xTB's forces: a line like it."""
-    from . import stability
-
-    known = {field.name for field in fields(stability.Run)} - {"chains", "pdb", "model"}
+    known = {field.name for field in fields(Run)} - {"chains", "pdb", "model"}
     pdb = row.get("pdb", "")
     chains = () if pdb else tuple(tuple(chain.split("-")) for chain in row["name"].split("+"))
     same = {"step": 1.0, "hydrogen_mass": 0.0} | {name: row[name] for name in known & row.keys()}
-    return stability.perform(stability.Run(**same | {
+    return perform(Run(**same | {
         "chains": chains, "pdb": pdb, "model": "gfn2-xtb", "picoseconds": picoseconds, "noise": noise}))
 
 
 def which(row: dict) -> tuple:
     """The network's run that a line is about."""
-    return tuple(row[name] for name in SAME) + (row.get("solvent", "vacuum"),)
+    return *(row[name] for name in SAME), setting(row)
 
 
 def read(path: Path) -> list[dict]:
@@ -54,9 +53,9 @@ def table(failed: list[dict], fates: list[dict]) -> str:
     """Markdown: each failed run, and what GFN2-xTB did from its start."""
     lines = ["| run | network | GFN2-xTB |", "|---|---|---|"]
     for row in failed:
-        name, temperature, seed, solvent = which(row)
+        name, temperature, seed, where = which(row)
         mine = "; ".join(told(fate) for fate in fates if which(fate) == which(row))
-        lines.append(f"| {name}, {solvent}, {temperature:g} K, seed {seed} | {told(row)} | {mine or 'not run'} |")
+        lines.append(f"| {name}, {where}, {temperature:g} K, seed {seed} | {told(row)} | {mine or 'not run'} |")
     return "\n".join(lines)
 
 

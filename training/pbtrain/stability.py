@@ -6,8 +6,8 @@
 In vacuo, which is the harder test and where GFN2-xTB itself moves protons of some charged forms (failures.py), or, with
 --solvent obc2, in the implicit solvent of Onufriev, Bashford and Case, closer to what a protein lives in.
 
-By default 100 ps at 300 K and 50 ps at 500 K of each form: Langevin dynamics, friction 1/ps, no constraints, network
-in single precision; hydrogens of 3 u and steps of 2 fs, which visit the same conformations as 1 fs with hydrogens' own mass
+By default 100 ps at 300 K and 50 ps at 500 K of each form: Langevin dynamics, friction 1/ps, no constraints (or, as in
+most scripts, --constraints hbonds, which leaves protons where the topology has them), network in single precision; hydrogens of 3 u and steps of 2 fs, which visit the same conformations as 1 fs with hydrogens' own mass
 (--hydrogen-mass 0 --step 1) in half the time: masses do not change the distribution, and C-H bonds take 16 fs.  A run
 fails if a bond is 1.4 times its equilibrium length (told apart: a proton that has moved to another atom), a centre has
 inverted, the mean temperature of 5 ps is beyond half to one and a half times the thermostat's, or a number is not finite
@@ -41,6 +41,7 @@ BLOCK, CLOSE_BLOCK = 100, 10  # steps between looks; while some bond is long
 FRICTION, SETTLE_FRICTION, SETTLE_STEPS = 1.0, 20.0, 1000  # 1/ps; strong friction while the network takes over
 PROTOCOL = ("300:100", "500:50")  # K:ps
 SOLVENTS = {"vacuum": None, "obc2": "implicit/obc2.xml"}
+CONSTRAINTS = {"none": None, "hbonds": app.HBonds}
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Run:
     step: float = 2.0  # fs
     hydrogen_mass: float = 3.0  # u, taken from the atom it is bonded to; 0: its own
     solvent: str = "vacuum"  # of SOLVENTS
+    constraints: str = "none"  # of CONSTRAINTS
     noise: int = 0  # of the velocities and the thermostat, for other runs from the same start
 
     @property
@@ -69,7 +71,7 @@ def key_of(row: dict) -> tuple:
     """The key of the run that a line of results is of."""
     return tuple(row.get(name, default) for name, default in (
         ("name", None), ("temperature", None), ("picoseconds", None), ("seed", None), ("step", 1.0), ("hydrogen_mass", 0.0),
-        ("solvent", "vacuum"), ("noise", 0)))
+        ("solvent", "vacuum"), ("constraints", "none"), ("noise", 0)))
 
 
 def forms(names: list[str]) -> list[tuple[str, Chains]]:
@@ -106,7 +108,8 @@ def perform(run: Run) -> dict:
         potential = pluginbridge.FragmentPotential(run.model, "whole", "single", threads=1)
         result["hash"] = potential.model.hash
         host = app.ForceField(FORCE_FIELD, *filter(None, [SOLVENTS[run.solvent]])).createSystem(
-            topology, removeCMMotion=False, hydrogenMass=run.hydrogen_mass * unit.dalton if run.hydrogen_mass else None)
+            topology, removeCMMotion=False, constraints=CONSTRAINTS[run.constraints],
+            hydrogenMass=run.hydrogen_mass * unit.dalton if run.hydrogen_mass else None)
         system = potential.createMixedSystem(topology, host)
     except (SamplingError, pluginbridge.PluginBridgeError) as error:
         raise RuntimeError(f"{run.name}: {error}") from error
@@ -115,8 +118,10 @@ def perform(run: Run) -> dict:
     properties = {"Threads": "1"} if run.platform == "CPU" else {}
     context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(run.platform), properties)
     context.setPositions(x * 0.1)
+    context.applyConstraints(integrator.getConstraintTolerance())
     context.setVelocitiesToTemperature(run.temperature, noise)
-    watch = Watch(topology, equilibrium_lengths(system, topology), run.temperature, BLOCK * run.step / 1000, x)
+    watch = Watch(topology, equilibrium_lengths(system, topology), run.temperature, BLOCK * run.step / 1000, x,
+                  constraints=system.getNumConstraints())
     steps = round(1000 * run.picoseconds / run.step)
     try:
         integrator.step(SETTLE_STEPS)
@@ -164,11 +169,17 @@ def _start(run: Run, seed: int) -> tuple[app.Topology, np.ndarray]:
     return molecule.topology, next(sampler.trajectory(300.0, 1, equilibration=0, interval=50))
 
 
+def setting(row: dict) -> str:
+    """Solvent and constraints of a run, in words."""
+    constraints = row.get("constraints", "none")
+    return row.get("solvent", "vacuum") + ("" if constraints == "none" else f" with constraints {constraints}")
+
+
 def summarise(rows: list[dict]) -> dict:
-    """By solvent, temperature and length: runs, failures by kind, largest bond ratio, flips; and each failed run."""
+    """By solvent, constraints, temperature and length: runs, failures by kind, largest bond ratio, flips; and each failed run."""
     groups: dict[str, list[dict]] = {}
     for row in rows:
-        groups.setdefault(f"{row.get('solvent', 'vacuum')}, {row['temperature']:g} K, {row['picoseconds']:g} ps", []).append(row)
+        groups.setdefault(f"{setting(row)}, {row['temperature']:g} K, {row['picoseconds']:g} ps", []).append(row)
     result = {}
     for name, members in sorted(groups.items()):
         worst = max(members, key=lambda row: row["largest_bond_ratio"])
@@ -220,6 +231,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--pdb", type=Path, nargs="*", default=[], help="complete proteins as well")
     parser.add_argument("--protocol", nargs="+", default=PROTOCOL, metavar="K:PS", help="default: 300:100 500:50")
     parser.add_argument("--solvent", choices=SOLVENTS, default="vacuum")
+    parser.add_argument("--constraints", choices=CONSTRAINTS, default="none", help="hbonds: bonds to hydrogen keep their length")
     parser.add_argument("--repeats", type=int, default=1, help="runs of each form at each temperature, by seed")
     parser.add_argument("--seed", type=int, default=1, help="of the first repeat")
     parser.add_argument("--step", type=float, default=2.0, help="fs (default: 2)")
@@ -247,7 +259,7 @@ def main() -> None:
     molecules = [(name, chains, "") for name, chains in forms(args.residues)]
     molecules += [(path.stem, (), str(path)) for path in args.pdb]
     runs = [Run(name, chains, pdb, kelvin, ps, args.seed + k, str(args.model), args.platform, args.step, args.hydrogen_mass,
-                args.solvent)
+                args.solvent, args.constraints)
             for kelvin, ps in args.protocol for k in range(args.repeats) for name, chains, pdb in molecules]
     wanted = {run.key for run in runs}
     done = set(map(key_of, read(args.out, digest)))

@@ -47,6 +47,7 @@ class Watch:
     kelvin: list[float] = field(default_factory=list)
     highest_mean: float = 0.0
     longest: float = 0.0  # bond ratio at the last look
+    constraints: int = 0  # of the System: that many degrees of freedom less
 
     def __post_init__(self) -> None:
         self.atoms = list(self.topology.atoms())
@@ -77,7 +78,7 @@ class Watch:
             if was != now and text not in self.flips:
                 self.flips.append(text)
         if regular:
-            self._temperature(2 * kinetic / (x.size * openmm.unit.MOLAR_GAS_CONSTANT_R._value * 1e-3), where)
+            self._temperature(2 * kinetic / ((x.size - self.constraints) * openmm.unit.MOLAR_GAS_CONSTANT_R._value * 1e-3), where)
 
     def _bonds(self, x: np.ndarray, where: str) -> None:
         ratios = 10 * self.check.lengths(x / 10) / self.lengths
