@@ -6,8 +6,9 @@
 Sequences of 12 to 30 residues in every protonation form, capped or charged at the ends, three in ten with a disulfide inside
 the chain and one in five with one between two chains. For each: the invariants of all fragment schemes; minus the
 directional derivative of the energy against the forces, double precision, one scheme each in turn; and Langevin dynamics of
-the network in ff14SB + OBC2 at 300 K, 1 fs, no constraints, watched by SafetyReporter. One line of JSON each; what is in the
-file for the same model and length is not run again. Exit status 1 if any has failed. About a minute each.
+the network in ff14SB + OBC2 at 300 K, 1 fs, watched by SafetyReporter: without constraints or, as in most scripts, with
+--constraints hbonds, which leave protons where the topology has them. One line of JSON each; what is in the
+file for the same model, length and constraints is not run again. Exit status 1 if any has failed. About a minute each.
 
 Would GFN2-xTB itself do so? `--model gfn2-xtb --dynamics --seeds 12 46` runs the dynamics of these sequences on it, from the same
 starts: a second a step and more.
@@ -35,6 +36,7 @@ FORMS = [*STANDARD, *RARE]
 SCHEMES = ("whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs")
 STEP = 1e-5  # nm, of the directional derivative
 TOLERANCE = 1e-5  # of the derivative's size
+CONSTRAINTS = {"none": None, "hbonds": app.HBonds}
 
 
 def sequence(seed: int) -> list[list[str]]:
@@ -84,15 +86,17 @@ def gradient_error(evaluator, x: np.ndarray, rng: np.random.Generator) -> float:
     return abs(slope + force) / (abs(slope) + 1)
 
 
-def dynamics(topology, x: np.ndarray, model: str, picoseconds: float, seed: int) -> dict:
+def dynamics(topology, x: np.ndarray, model: str, picoseconds: float, seed: int, constraints: str) -> dict:
     """Langevin dynamics, watched; what ended it, or None. x in nm."""
     import pluginbridge
-    host = app.ForceField("amber14/protein.ff14SB.xml", "implicit/obc2.xml").createSystem(topology)
+    host = app.ForceField("amber14/protein.ff14SB.xml", "implicit/obc2.xml").createSystem(
+        topology, constraints=CONSTRAINTS[constraints])
     system = pluginbridge.FragmentPotential(model, scheme="whole", threads=1).createMixedSystem(topology, host)
     integrator = openmm.LangevinMiddleIntegrator(300, 5.0, 0.0005)
     integrator.setRandomNumberSeed(seed + 1)
     simulation = app.Simulation(topology, system, integrator, openmm.Platform.getPlatformByName("CPU"), {"Threads": "1"})
     simulation.context.setPositions(x)
+    simulation.context.applyConstraints(integrator.getConstraintTolerance())
     simulation.minimizeEnergy(maxIterations=30)
     simulation.context.setVelocitiesToTemperature(300, seed + 1)
     simulation.step(200)
@@ -106,12 +110,12 @@ def dynamics(topology, x: np.ndarray, model: str, picoseconds: float, seed: int)
     return {"failure": None, "steps": simulation.currentStep - 200}
 
 
-def examine(seed: int, model: str, picoseconds: float, dynamics_only: bool = False) -> dict:
+def examine(seed: int, model: str, picoseconds: float, dynamics_only: bool = False, constraints: str = "none") -> dict:
     """All checks of one sequence, or the dynamics alone."""
     import pluginbridge
     chains = sequence(seed)
     molecule = build_topology(chains)
-    result = {"seed": seed, "model": model, "ps": picoseconds, "dynamics_only": dynamics_only,
+    result = {"seed": seed, "model": model, "ps": picoseconds, "dynamics_only": dynamics_only, "constraints": constraints,
               "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
     if not dynamics_only:
         evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, model, scheme, precision="double", threads=1)
@@ -124,10 +128,10 @@ def examine(seed: int, model: str, picoseconds: float, dynamics_only: bool = Fal
         return result | {"failure": f"no start: {error}"}
     x = sampler.positions() / 10
     if dynamics_only:
-        return result | dynamics(molecule.topology, x, model, picoseconds, seed)
+        return result | dynamics(molecule.topology, x, model, picoseconds, seed, constraints)
     scheme = SCHEMES[seed % len(SCHEMES)]
     result["gradient"] = {"scheme": scheme, "error": gradient_error(evaluators[scheme], x, np.random.default_rng(seed))}
-    return result | dynamics(molecule.topology, x, model, picoseconds, seed)
+    return result | dynamics(molecule.topology, x, model, picoseconds, seed, constraints)
 
 
 def faults(row: dict) -> list[str]:
@@ -139,9 +143,9 @@ def faults(row: dict) -> list[str]:
     return found + ([row["failure"]] if row["failure"] else [])
 
 
-def is_of(row: dict, model: str, picoseconds: float) -> bool:
-    """Was this line's run of that model and length? Older lines tell their length by the steps done."""
-    return (row.get("model", "visnet-gfn2"), row.get("ps", row.get("steps", 0) / 1000)) == (model, picoseconds)
+def is_of(row: dict, model: str, picoseconds: float, constraints: str) -> bool:
+    """Was this line's run of that model, length and constraints?"""
+    return (row["model"], row["ps"], row.get("constraints", "none")) == (model, picoseconds, constraints)
 
 
 def main() -> None:
@@ -151,17 +155,18 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
     parser.add_argument("--seeds", type=int, nargs="+", help="these instead")
     parser.add_argument("--dynamics", action="store_true", help="no invariants, no gradients")
+    parser.add_argument("--constraints", choices=CONSTRAINTS, default="none")
     parser.add_argument("--ps", type=float, default=1.0)
     parser.add_argument("--model", default="visnet-gfn2")
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
-    rows = [row for row in rows if is_of(row, options.model, options.ps)
+    rows = [row for row in rows if is_of(row, options.model, options.ps, options.constraints)
             and (options.dynamics or not row.get("dynamics_only"))]
     seeds = options.seeds or range(options.first, options.first + options.count)
     with open(options.out, "a") as file:
         for seed in tqdm([s for s in seeds if s not in {row["seed"] for row in rows}], unit="sequence"):
-            rows.append(examine(seed, options.model, options.ps, options.dynamics))
+            rows.append(examine(seed, options.model, options.ps, options.dynamics, options.constraints))
             print(json.dumps(rows[-1]), file=file, flush=True)
     rows = [row for row in rows if row["seed"] in seeds]
     bad = [row for row in rows if faults(row)]
