@@ -123,23 +123,24 @@ def curves(rows: list[dict], panels: dict[str, list[str]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     named = {r["name"]: r for r in rows}
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4), constrained_layout=True)
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4.5), constrained_layout=True, width_ratios=(1, 1, 1.3))
     proteins = list(dict.fromkeys(p for r in rows for p in r["whole"]))
     for axis, (key, label) in zip(axes, (("frames", "training frames"), ("visits", "frames visited"))):
         found = sorted((named[n] for n in panels.get(key, []) if n in named), key=lambda r: r[key])
         x = [r[key] for r in found]
         for protein in proteins:
-            axis.loglog(x, [r["whole"].get(protein, UNKNOWN)[0] for r in found], "o-", label=protein)
-        axis.loglog(x, [r["held_out"].get("residue", float("nan")) for r in found], "s--", label="residues")
-        axis.set(xlabel=label, ylabel="force MAE (kcal/mol/Å)")
-        axis.legend()
+            axis.plot(x, [r["whole"].get(protein, UNKNOWN)[0] for r in found], "o-", label=protein)
+        axis.plot(x, [r["held_out"].get("residue", float("nan")) for r in found], "s--", label="residues")
+        axis.set(xlabel=label, ylabel="force MAE (kcal/mol/Å)", xscale="log", ylim=(0, None))
     kinds = [named[n] for n in panels.get("kinds", []) if n in named]
+    bar = 0.8 / max(1, len(proteins))
     for k, protein in enumerate(proteins):
-        axes[2].barh([i + 0.4 * k for i in range(len(kinds))], [r["whole"].get(protein, UNKNOWN)[0] for r in kinds], 0.38,
-                     label=protein)
-    axes[2].set(xlabel="force MAE (kcal/mol/Å)", yticks=[i + 0.2 for i in range(len(kinds))],
-                yticklabels=[r["name"] for r in kinds])
-    axes[2].legend()
+        axes[2].barh([i + bar * k for i in range(len(kinds))], [r["whole"].get(protein, UNKNOWN)[0] for r in kinds],
+                     0.95 * bar, label=protein)
+    axes[2].set(xlabel="force MAE (kcal/mol/Å)", yticks=[i + 0.4 - bar / 2 for i in range(len(kinds))],
+                yticklabels=[r["name"].replace(" ", "\n", 1) for r in kinds])
+    axes[2].invert_yaxis()
+    axes[0].legend(loc="lower right", framealpha=1)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
