@@ -104,6 +104,9 @@ def test_force_calls_are_timed(done, monkeypatch, pb):
     column = [cell.strip() for cell in header.split("|")].index("ms a call")
     assert len(lines) == 2 and all(0 < float(line.split("|")[column]) < 1000 for line in lines)
     assert (output / experiments.SIZES).stat().st_size > 1000
+    monkeypatch.setattr(sys, "argv", ["experiments", str(plan), str(output), "--only"])
+    experiments.main()
+    assert (output / experiments.TABLE).read_text().strip().splitlines() == [header, _, *lines], "times are kept"
 
 
 def test_a_run_that_is_not_in_the_plan_is_named(done, monkeypatch, capsys):

@@ -25,7 +25,8 @@ from . import inference_time
 from .cardtables import KINDS, markdown
 from .modelfile import read_safetensors
 
-MODEL, ERRORS, TABLE, CURVES, SIZES = "model.safetensors", "errors.json", "experiments.md", "experiments.png", "sizes.png"
+MODEL, ERRORS, TABLE, CURVES = "model.safetensors", "errors.json", "experiments.md", "experiments.png"
+SIZES, TIMES = "sizes.png", "times.json"
 EVALUATION_FRAMES = "6"  # of each held-out molecule
 UNKNOWN = float("nan"), float("nan")
 
@@ -186,9 +187,14 @@ def main() -> None:
     rows = [r for name in plan["runs"] if (r := row(name, folder_of(name, args.output)))]
     if rows and args.time:
         models = [folder_of(r["name"], args.output) / MODEL for r in rows]
-        for r, ms in zip(rows, inference_time.milliseconds(models, args.time)):
-            r["ms"] = ms
-        sizes(rows, args.output / SIZES)
+        found = dict(zip((r["name"] for r in rows), inference_time.milliseconds(models, args.time)))
+        (args.output / TIMES).write_text(json.dumps(found, indent=1))  # later reports without --time have them from there
+    times = json.loads((args.output / TIMES).read_text()) if (args.output / TIMES).exists() else {}
+    for r in rows:
+        if r["name"] in times:
+            r["ms"] = times[r["name"]]
+    if timed := [r for r in rows if "ms" in r]:
+        sizes(timed, args.output / SIZES)
     if rows:
         (args.output / TABLE).write_text(table(rows) + "\n")
         curves(rows, plan.get("curves", {}), args.output / CURVES)
