@@ -8,7 +8,7 @@ the chain and one in five with one between two chains. For each: the invariants 
 directional derivative of the energy against the forces, double precision, one scheme each in turn; and Langevin dynamics of
 the network in ff14SB + OBC2 at 300 K, 1 fs, watched by SafetyReporter: without constraints or, as in most scripts, with
 --constraints hbonds, which leave protons where the topology has them. One line of JSON each; what is in the
-file for the same model, length and constraints is not run again. Exit status 1 if any has failed. About a minute each.
+file for the same model (by its hash), length and constraints is not run again. Exit status 1 if any has failed. About a minute each.
 
 Would GFN2-xTB itself do so? `--model gfn2-xtb --dynamics --seeds 12 46` runs the dynamics of these sequences on it, from the same
 starts: a second a step and more.
@@ -115,7 +115,7 @@ def examine(seed: int, model: str, picoseconds: float, dynamics_only: bool = Fal
     import pluginbridge
     chains = sequence(seed)
     molecule = build_topology(chains)
-    result = {"seed": seed, "model": model, "ps": picoseconds, "dynamics_only": dynamics_only, "constraints": constraints,
+    result = {"seed": seed, "model": model, "hash": hash_of(model), "ps": picoseconds, "dynamics_only": dynamics_only, "constraints": constraints,
               "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
     if not dynamics_only:
         evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, model, scheme, precision="double", threads=1)
@@ -143,9 +143,15 @@ def faults(row: dict) -> list[str]:
     return found + ([row["failure"]] if row["failure"] else [])
 
 
-def is_of(row: dict, model: str, picoseconds: float, constraints: str) -> bool:
-    """Was this line's run of that model, length and constraints?"""
-    return (row["model"], row["ps"], row.get("constraints", "none")) == (model, picoseconds, constraints)
+def hash_of(model: str) -> str:
+    """SHA-256 of the model's file."""
+    import pluginbridge
+    return pluginbridge.FragmentPotential(model).model.hash
+
+
+def is_of(row: dict, digest: str, picoseconds: float, constraints: str) -> bool:
+    """Was this line's run of the model with that hash, length and constraints?"""
+    return (row.get("hash"), row["ps"], row.get("constraints", "none")) == (digest, picoseconds, constraints)
 
 
 def main() -> None:
@@ -161,7 +167,8 @@ def main() -> None:
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
-    rows = [row for row in rows if is_of(row, options.model, options.ps, options.constraints)
+    digest = hash_of(options.model)
+    rows = [row for row in rows if is_of(row, digest, options.ps, options.constraints)
             and (options.dynamics or not row.get("dynamics_only"))]
     seeds = options.seeds or range(options.first, options.first + options.count)
     with open(options.out, "a") as file:

@@ -29,7 +29,7 @@ def model(tmp_path):
     path = tmp_path / "m.safetensors"
     save_model(path, ViSNet(train.ELEMENTS, Architecture(16, 2, 4, 8)), "m", {
         "minutes": 12.3, "steps": 45678, "frame_visits": 99999, "training_frames": {"dimer": 11, "residue": 33},
-        "training_molecules": 33, "dropped_outliers": 5, "command": "pbtrain.train data run"})
+        "training_molecules": 33, "dropped_outliers": 5, "init": "0a1b", "command": "pbtrain.train data run"})
     return path
 
 
@@ -64,6 +64,7 @@ def test_the_card_has_the_figures(model):
     assert found.returncode == 0, found.stderr
     text = model.with_name("README.md").read_text()
     for part in (file_hash(model), "2 layers, 16 channels", "45,678 steps", "`pbtrain.train data run`", "| residues | 33 | 75% |",
+                 "33 molecules, begun with the network whose SHA-256 is `0a1b`",
                  "| dimers | 11 | 25% |", "5 frames with force components",
                  "| residue | 7 | 0.46 (8.10) | 0.60 (11.00) | 3.20 (50.00) | 0.25 (2.50) |  |  | 1.50 |",
                  "| chig | 175 | 7 | 0.46 (8.10) | 0.60 (11.00) | 3.20 (50.00) | 0.0065 (0.0344) |", "None that we know"):

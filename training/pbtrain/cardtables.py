@@ -38,7 +38,8 @@ def facts(path_name: str, digest: str, header: dict) -> str:
         ("reference", f"{header['reference_method']}, closed shell, vacuum"
                       + (", libxtb 6.5.1, default accuracy" if header["reference_method"] == "GFN2-xTB" else "")),
         ("training", f"{made['minutes']:.0f} minutes on {machine(made)}, {made['steps']:,} steps, "
-                     f"{made['frame_visits']:,} frame visits, {made['training_molecules']:,} molecules"),
+                     f"{made['frame_visits']:,} frame visits, {made['training_molecules']:,} molecules"
+                     + (f", begun with the network whose SHA-256 is `{made['init']}`" if "init" in made else "")),
         ("command", f"`{made['command']}`" if "command" in made else "not recorded in the file"),
     ]
     return "| | |\n|---|---|\n" + "\n".join(f"| {a} | {b} |" for a, b in rows)
