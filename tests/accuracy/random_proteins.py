@@ -149,9 +149,9 @@ def hash_of(model: str) -> str:
     return pluginbridge.FragmentPotential(model).model.hash
 
 
-def is_of(row: dict, digest: str, picoseconds: float, constraints: str) -> bool:
-    """Was this line's run of the model with that hash, length and constraints?"""
-    return (row.get("hash"), row["ps"], row.get("constraints", "none")) == (digest, picoseconds, constraints)
+def is_of(row: dict, settings: dict) -> bool:
+    """Was this line's run of that model, hash, length and constraints?"""
+    return all(row.get(name) == value for name, value in settings.items())
 
 
 def main() -> None:
@@ -167,8 +167,8 @@ def main() -> None:
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
-    digest = hash_of(options.model)
-    rows = [row for row in rows if is_of(row, digest, options.ps, options.constraints)
+    settings = {"model": options.model, "hash": hash_of(options.model), "ps": options.ps, "constraints": options.constraints}
+    rows = [row for row in rows if is_of(row, settings)
             and (options.dynamics or not row.get("dynamics_only"))]
     seeds = options.seeds or range(options.first, options.first + options.count)
     with open(options.out, "a") as file:

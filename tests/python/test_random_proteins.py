@@ -42,12 +42,14 @@ def test_faults_are_found():
     assert random_proteins.faults(sound | {"failure": "step 20: ..."}) == ["step 20: ..."]
 
 
-def test_a_shorter_run_is_not_taken_for_a_longer_one():
-    row = {"seed": 1, "model": "visnet-gfn2", "ps": 0.01, "steps": 10}
-    assert random_proteins.is_of(row, "visnet-gfn2", 0.01)
-    assert not random_proteins.is_of(row, "visnet-gfn2", 1.0) and not random_proteins.is_of(row, "other", 0.01)
-    assert random_proteins.is_of({"seed": 1, "steps": 1000}, "visnet-gfn2", 1.0)
-    assert not random_proteins.is_of({"seed": 1, "steps": 50}, "visnet-gfn2", 1.0)
+def test_a_run_is_not_taken_for_another():
+    settings = {"model": "visnet-gfn2", "hash": "12ab", "ps": 1.0, "constraints": "none"}
+    row = {"seed": 1, "steps": 1000, **settings}
+    assert random_proteins.is_of(row, settings)
+    for other in ({"ps": 0.01}, {"hash": "34cd"}, {"constraints": "hbonds"}, {"model": "gfn2-xtb", "hash": ""}):
+        assert not random_proteins.is_of(row | other, settings) and not random_proteins.is_of(row, settings | other)
+    del row["hash"]
+    assert not random_proteins.is_of(row, settings), "a line that does not tell the model's hash"
 
 
 @pytest.mark.slow
