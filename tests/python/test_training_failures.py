@@ -55,8 +55,8 @@ def test_options_that_make_no_sense(run):
 
 
 def test_the_table_names_what_both_did():
-    fates = [ROWS[0] | {"failure": kind, "detail": detail, "picoseconds": 0.4}
-             for kind, detail in [("proton transfer", "H to OXT after 40 steps"), (None, "")]]
+    fates = [ROWS[0] | {"failure": kind, "detail": detail, "picoseconds": 0.4, "noise": noise}
+             for noise, (kind, detail) in enumerate([("proton transfer", "H to OXT after 40 steps"), (None, "")])]
     lines = failures.table([ROWS[0]], [*fates, fates[0] | {"solvent": "vacuum"}]).splitlines()
     assert lines[2] == ("| ACE-ALA-NME, obc2, 300 K, seed 1 | broken bond, CA-HA after 900 steps | "
                         "proton transfer, H to OXT after 40 steps; holds 0.4 ps |")

@@ -189,4 +189,8 @@ def test_runs_are_written_as_they_end_and_not_repeated(plugin, trained, tmp_path
     wet = run("--residues", "GLY", "--protocol", "300:0.2", "--solvent", "obc2", "--constraints", "hbonds")
     assert "| obc2 with constraints hbonds, 300 K, 0.2 ps | 1 (1) | **0** |" in wet.stdout, wet.stderr
     assert json.loads(out.read_text().splitlines()[-1])["constraints"] == "hbonds"
+    (tmp_path / "zinc.pdb").write_text("HETATM    1 ZN    ZN A   1       0.000   0.000   0.000  1.00  0.00          ZN\nEND\n")
+    bad = run("--residues", "GLY", "--protocol", "300:0.1", "--pdb", tmp_path / "zinc.pdb")
+    assert bad.returncode == 1 and "zinc, seed 1: no start" in bad.stdout and "| 2 (2) | **1** (1 no start)" in bad.stdout, bad.stderr
+    assert "missing.pdb is not a file" in run("--pdb", tmp_path / "missing.pdb").stderr
     assert "--protocol takes" in run("--protocol", "300").stderr

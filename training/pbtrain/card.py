@@ -1,6 +1,6 @@
 """Write a model's card from its header and from what the measuring tools found.
 
-    PYTHONPATH=training /usr/bin/python3 -m pbtrain.card models/visnet-gfn2/visnet-gfn2.safetensors training/runs/errors.json \\
+    PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.card models/visnet-gfn2/visnet-gfn2.safetensors training/runs/errors.json \\
         --parity training/runs/parity.npz --accuracy build/accuracy/summary.json \\
         --ramachandran training/runs/ramachandran.json --stability training/runs/stability.jsonl \\
         --hairpin training/runs/hairpin.json
@@ -133,7 +133,7 @@ def card(args: argparse.Namespace, notes: str) -> str:
              *inputs.accuracy(args.accuracy), *inputs.ramachandran(args.ramachandran, name),
              "## Dynamics", *inputs.stability(args.stability), *inputs.hairpin(args.hairpin)]
     if args.nve:
-        parts += ["Total energy in vacuo, 300 K, 0.5 fs, no constraints (`pbtrain.nve`):",
+        parts += ["Total energy in vacuo, started at 300 K, 0.5 fs, no constraints (`pbtrain.nve`):",
                   "\n".join("    " + line for line in args.nve.read_text().strip().splitlines())]
     else:
         parts += [missing("Total energy in NVE dynamics", "pbtrain.nve")]

@@ -196,11 +196,11 @@ def target_values(group: h5py.Group, target: str) -> tuple[np.ndarray, np.ndarra
 
 
 def fit_reference(molecules: list[Frames], elements: list[int]) -> tuple[dict[int, float], float]:
-    """Least-squares energies per element and per unit charge from each molecule's mean energy."""
+    """Least-squares energies per element and per unit charge from each molecule's median energy."""
     counts = np.array([[np.sum(m.numbers == z) for z in elements] + [m.charge] for m in molecules], dtype=float)
-    mean = np.array([np.median(m.energy) for m in molecules])
+    middle = np.array([np.median(m.energy) for m in molecules])
     weight = np.sqrt([len(m) for m in molecules])[:, None]
-    solution, *_ = np.linalg.lstsq(counts * weight, mean * weight[:, 0], rcond=None)
+    solution, *_ = np.linalg.lstsq(counts * weight, middle * weight[:, 0], rcond=None)
     return dict(zip(elements, map(float, solution[:-1]))), float(solution[-1])
 
 

@@ -6,7 +6,7 @@ In vacuo some charged forms hand a proton over on GFN2-xTB's own surface, and a 
 Each failed run is done once more with GFN2-xTB in the network's place: same start, solvent, constraints, temperature and checks;
 --repeats times, from the second on with other velocities and noise.
 
-The answers go into --out, a line of JSON each; runs that are there already are not run again.
+The answers go into --out, a line of JSON each; runs that are there already, failed or as long, are not run again.
 """
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from pathlib import Path
 
 from .generate import ENVIRONMENT
 from .relaunch import relaunch
-from .stability import Run, perform, setting
+from .stability import NO_START, Run, perform, setting
 
-SAME = ("name", "temperature", "seed")  # with stability.setting: which run of the network's an answer is about
 
 
 def gfn2_fate(row: dict, picoseconds: float, noise: int) -> dict:
@@ -36,8 +35,8 @@ def gfn2_fate(row: dict, picoseconds: float, noise: int) -> dict:
 
 
 def which(row: dict) -> tuple:
-    """The network's run that a line is about."""
-    return *(row[name] for name in SAME), setting(row)
+    """Start and conditions of a run: answers hold for every network that failed there."""
+    return row["name"], row["temperature"], row["seed"], setting(row), row.get("step", 1.0), row.get("hydrogen_mass", 0.0)
 
 
 def read(path: Path) -> list[dict]:
@@ -50,12 +49,15 @@ def told(row: dict) -> str:
 
 
 def table(failed: list[dict], fates: list[dict]) -> str:
-    """Markdown: each failed run, and what GFN2-xTB did from its start."""
+    """Markdown: each failed run, with the network's hash if there are several, and what GFN2-xTB did from its start."""
+    several = len({row.get("hash") for row in failed}) > 1
+    last = {(which(fate), fate["noise"]): fate for fate in fates}  # a longer run comes after a shorter one
     lines = ["| run | network | GFN2-xTB |", "|---|---|---|"]
     for row in failed:
-        name, temperature, seed, where = which(row)
-        mine = "; ".join(told(fate) for fate in fates if which(fate) == which(row))
-        lines.append(f"| {name}, {where}, {temperature:g} K, seed {seed} | {told(row)} | {mine or 'not run'} |")
+        name, temperature, seed, where, *_ = which(row)
+        mine = "; ".join(told(fate) for (about, _), fate in last.items() if about == which(row))
+        who = f"{row.get('hash', '')[:8]}: " if several else ""
+        lines.append(f"| {name}, {where}, {temperature:g} K, seed {seed} | {who}{told(row)} | {mine or 'not run'} |")
     return "\n".join(lines)
 
 
@@ -75,14 +77,15 @@ def main() -> None:
     from tqdm import tqdm
 
     out = args.out or args.runs.with_name(args.runs.stem + "_gfn2.jsonl")
-    failed = {which(row): row for row in read(args.runs) if row["failure"]}
-    done = {(which(fate), fate["noise"]) for fate in read(out)}
-    wanted = [(row, k) for key, row in sorted(failed.items()) for k in range(args.repeats) if (key, k) not in done]
+    failed = [row for row in read(args.runs) if row["failure"] and row["failure"] != NO_START]
+    done = {(which(fate), fate["noise"]) for fate in read(out) if fate["failure"] or fate["picoseconds"] >= args.ps}
+    starts = {which(row): row for row in failed}
+    wanted = [(row, k) for key, row in sorted(starts.items()) for k in range(args.repeats) if (key, k) not in done]
     with ProcessPoolExecutor(args.workers, get_context("spawn")) as pool, open(out, "a") as file:
         tasks = [pool.submit(gfn2_fate, row, args.ps, k) for row, k in wanted]
         for task in tqdm(as_completed(tasks), total=len(tasks), unit="run", desc="GFN2-xTB"):
             print(json.dumps(task.result()), file=file, flush=True)
-    print(table(list(failed.values()), read(out)))
+    print(table(failed, read(out)))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Short dynamics in vacuo with ff14SB + network: bonds must hold, and total energy must not drift.
+"""Short dynamics in vacuo with ff14SB (or what of it the network's target lacks) + network: bonds must hold, and total energy must not drift.
 
     PYTHONPATH=training /usr/bin/python3 -m pbtrain.nve models/visnet-gfn2/visnet-gfn2.safetensors \\
         --residues ALA ARG TRP --pdb protein.pdb --picoseconds 1 --ensemble nve
 
-Velocity Verlet (nve) or BAOAB Langevin (nvt) at 300 K with 0.5 fs steps, as a plain loop over the PyTorch
+Velocity Verlet (nve) or BAOAB Langevin (nvt) from 300 K with 0.5 fs steps, as a plain loop over the PyTorch
 model: a check of the weights, independent of the engine (pbtrain.stability has the long runs through OpenMM).
 Exit status 1 if a bond breaks.
 """
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from openmm import app, unit
 
+from .dataset import BASES
 from .edge_ops import enable_kernels
 from .label import Ff14sb
 from .modelfile import load_model
@@ -29,6 +30,26 @@ from .visnet import ViSNet
 BOLTZMANN = 0.0019872043  # kcal/mol/K
 KCAL_TO_U_ANGSTROM_FS = 4.184e-4  # kcal/mol in u angstrom^2 / fs^2
 BROKEN = 1.6  # bond length over its starting length
+
+
+class TotalEnergy:
+    """E_base + network: energy (kcal/mol) and forces of a molecule, with the part of ff14SB that the network's target lacks."""
+
+    def __init__(self, model: ViSNet, target: str, topology: app.Topology):
+        if BASES[target] not in ("mm", "nb", None):
+            raise SystemExit(f"a network of {target} has no dynamics of its own: give one of E_QM - E_MM, E_QM - E_nb or E_QM")
+        self.model, self.base = model, BASES[target]
+        self.mm = Ff14sb.of_topology(topology)
+        self.charge = self.mm.charge()
+        self.types = model.types_of(np.array([atom.element.atomic_number for atom in topology.atoms()]))
+
+    def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Of positions [N, 3] in angstrom."""
+        batch = torch.from_numpy(x)[None].to(self.model.embedding.weight.dtype)
+        energy, forces = self.model.energy_forces(self.types, batch, self.charge)
+        e_mm, f_mm, e_nb, f_nb = self.mm(x)
+        e_base, f_base = {"mm": (e_mm, f_mm), "nb": (e_nb, f_nb), None: (0.0, 0.0)}[self.base]
+        return e_base + float(energy), f_base + forces[0].double().numpy()
 
 
 @dataclass
@@ -46,21 +67,12 @@ class Result:
         return self.stretch < BROKEN
 
 
-def dynamics(model: ViSNet, topology: app.Topology, positions: np.ndarray, picoseconds: float, thermostat: bool,
+def dynamics(evaluate: TotalEnergy, topology: app.Topology, positions: np.ndarray, picoseconds: float, thermostat: bool,
              seed: int = 1, step_fs: float = 0.5, temperature: float = 300.0) -> Result:
     """Run from `positions` [N, 3] in angstrom; stops early when a bond breaks."""
     rng = np.random.default_rng(seed)
-    numbers = np.array([atom.element.atomic_number for atom in topology.atoms()])
     mass = np.array([atom.element.mass._value for atom in topology.atoms()])[:, None]
     bonds = np.array([(a.index, b.index) for a, b in topology.bonds()])
-    mm = Ff14sb.of_topology(topology)
-    charge, types = mm.charge(), model.types_of(numbers)
-
-    def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-        e_mm, f_mm, _, _ = mm(x)
-        energy, forces = model.energy_forces(types, torch.from_numpy(x)[None].to(model.embedding.weight.dtype), charge)
-        return e_mm + float(energy), f_mm + forces[0].double().numpy()
-
     def lengths(x: np.ndarray) -> np.ndarray:
         return np.linalg.norm(x[bonds[:, 0]] - x[bonds[:, 1]], axis=1)
 
@@ -103,7 +115,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     enable_kernels()
-    model, _ = load_model(args.model)
+    model, header = load_model(args.model)
     systems = []
     for name in args.residues:
         molecule = build_topology([list(capped(name))])
@@ -114,7 +126,7 @@ def main() -> None:
         systems.append((path.stem, pdb.topology, pdb.getPositions(asNumpy=True).value_in_unit(unit.angstrom)))
     broken = False
     for name, topology, positions in systems:
-        result = dynamics(model, topology, positions, args.picoseconds, args.ensemble == "nvt", args.seed)
+        result = dynamics(TotalEnergy(model, header["target"], topology), topology, positions, args.picoseconds, args.ensemble == "nvt", args.seed)
         broken |= not result.intact
         print(f"{name}: {'intact' if result.intact else 'BROKEN'} after {result.steps} steps, largest bond stretch "
               f"{result.stretch:.2f}, total energy rms {result.energy_rms:.3f} kcal/mol, drift "

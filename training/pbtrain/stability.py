@@ -39,6 +39,7 @@ from .watch import Failed, Watch, equilibrium_lengths
 
 BLOCK, CLOSE_BLOCK = 100, 10  # steps between looks; while some bond is long
 FRICTION, SETTLE_FRICTION, SETTLE_STEPS = 1.0, 20.0, 1000  # 1/ps; strong friction while the network takes over
+NO_START = "no start"  # a failure: the form cannot be sampled, or is refused
 PROTOCOL = ("300:100", "500:50")  # K:ps
 SOLVENTS = {"vacuum": None, "obc2": "implicit/obc2.xml"}
 CONSTRAINTS = {"none": None, "hbonds": app.HBonds}
@@ -102,17 +103,18 @@ def perform(run: Run) -> dict:
     result = asdict(run) | {"model": Path(run.model).stem, "failure": None, "detail": "", "steps": 0}
     del result["chains"]
     began = time.monotonic()
+    pluginbridge.loadOpenMMPlugin()
+    potential = pluginbridge.FragmentPotential(run.model, "whole", "single", threads=1)
+    result["hash"] = potential.model.hash
     try:
         topology, x = _start(run, seed)
-        pluginbridge.loadOpenMMPlugin()
-        potential = pluginbridge.FragmentPotential(run.model, "whole", "single", threads=1)
-        result["hash"] = potential.model.hash
         host = app.ForceField(FORCE_FIELD, *filter(None, [SOLVENTS[run.solvent]])).createSystem(
             topology, removeCMMotion=False, constraints=CONSTRAINTS[run.constraints],
             hydrogenMass=run.hydrogen_mass * unit.dalton if run.hydrogen_mass else None)
         system = potential.createMixedSystem(topology, host)
-    except (SamplingError, pluginbridge.PluginBridgeError) as error:
-        raise RuntimeError(f"{run.name}: {error}") from error
+    except (SamplingError, pluginbridge.PluginBridgeError, ValueError) as error:  # the other runs go on
+        return result | {"failure": NO_START, "detail": str(error), "largest_bond_ratio": 0.0, "largest_bond": "", "flips": [],
+                         "temperature_mean": None}
     integrator = openmm.LangevinMiddleIntegrator(run.temperature, SETTLE_FRICTION, 0.5e-3 * run.step)
     integrator.setRandomNumberSeed(noise)
     properties = {"Threads": "1"} if run.platform == "CPU" else {}
@@ -183,7 +185,7 @@ def summarise(rows: list[dict]) -> dict:
     result = {}
     for name, members in sorted(groups.items()):
         worst = max(members, key=lambda row: row["largest_bond_ratio"])
-        means = [row["temperature_mean"] for row in members if row["failure"] is None]
+        means = [row["temperature_mean"] for row in members if row["failure"] is None and row["temperature_mean"] is not None]
         kinds: dict[str, int] = {}
         for row in members:
             if row["failure"]:
@@ -242,6 +244,9 @@ def parse() -> argparse.Namespace:
     args = parser.parse_args()
     if not args.model.is_file():
         parser.error(f"{args.model} is not a file")
+    for path in args.pdb:
+        if not path.is_file():
+            parser.error(f"--pdb: {path} is not a file")
     try:
         args.protocol = [tuple(map(float, item.split(":"))) for item in args.protocol]
         assert all(len(item) == 2 and min(item) > 0 for item in args.protocol)

@@ -185,7 +185,9 @@ class Trainer:
         if state["direction"] is not None:
             self.gradients.direction = state["direction"]
         vars(self.patience).update(state["patience"] | {"tests": self.args.patience})
-        self.reference = state["reference"]
+        self.reference = state["reference"]  # of the labels; the fresh ones know shards that have come since
+        for model in (self.model, self.ema):
+            model.set_reference(*self.reference)
         for k in ("step", "epoch", "position", "frames", "elapsed"):
             setattr(self, k, state[k])
         if self.gpu != (state.get("order") is not None):  # places of the two loops mean different things

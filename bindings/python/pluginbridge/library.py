@@ -84,12 +84,13 @@ def instructionSet() -> str:
 
 
 def hasFeature(name: str) -> bool:
-    """Whether the core has a feature: "box", "virial", "float64", "visnet", "gfn2-xtb", "host-terms"."""
+    """Whether the core has a feature: "box", "virial", "float64", "visnet", "gfn2-xtb", "host-terms", "training",
+    "uncertainty"."""
     return bool(core().pb_has_feature(name.encode()))
 
 
 def models() -> list[str]:
-    """Names of the potentials that can be loaded by name, the shipped models first."""
+    """Names of the potentials that can be loaded by name, built-in potentials first, then the shipped models."""
     required = ctypes.c_size_t()
     check(core().pb_model_list(None, 0, ctypes.byref(required)))
     buffer = ctypes.create_string_buffer(required.value)

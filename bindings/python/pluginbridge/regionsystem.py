@@ -51,6 +51,7 @@ def createRegionSystem(topology, forcefield, atoms: Optional[Iterable[int]] = No
     for name in ("nonbondedMethod", "nonbondedCutoff", "vdwCutoff", "switchDistance"):
         if name in args:
             raise InvalidArgumentError(f"{name} is an option of the host: the region alone is in vacuo, without a cutoff")
+    args.pop("removeCMMotion", None)  # the host's affair
     arrays = regionArrays(topology, atoms)
     outside = np.setdiff1d(np.arange(len(arrays.particles)), arrays.region)
     if len(outside):
