@@ -70,6 +70,22 @@ def test_another_target_keeps_the_features_and_starts_from_zero(data, start, tmp
     assert losses[-1] < 0.9 * losses[0], "the output can grow from zero"
 
 
+def test_a_resumed_run_exports_the_reference_that_its_labels_have(data, tmp_path):
+    options = ("--channels", 16, "--layers", 2, "--heads", 4)
+    begun = trainer(data, tmp_path, *options)
+    (tmp_path / "run").mkdir()
+    begun.save()
+    with h5py.File(data / "shard_00000.h5") as old, h5py.File(data / "shard_00001.h5", "w") as file:
+        file.attrs["reference_method"] = old.attrs["reference_method"]
+        old.copy("7", file)
+        file["7"].attrs["name"], file["7/e_mm"][...] = "another", old["7/e_mm"][()] - 500.0
+    assert trainer(data, tmp_path, *options).reference != begun.reference, "the new shard would change the fit"
+    resumed = trainer(data, tmp_path, *options, "--resume")
+    assert resumed.reference == begun.reference
+    for model in (resumed.model, resumed.ema):
+        assert torch.equal(model.ref_element, begun.model.ref_element) and model.ref_charge == begun.model.ref_charge
+
+
 def test_a_gpu_needs_pytorch(data, tmp_path, capsys):
     with pytest.raises(SystemExit):
         train.parse([str(data), str(tmp_path), "--device", "cuda"])
