@@ -72,7 +72,7 @@ def test_the_region_torn_apart_over_periodic_images(plugin, network, pentapeptid
     """Our force alone (the host's own bonds do not look for images): the same energy and forces."""
     topology, positions = hosts.solvated(pentapeptide)
     system = hosts.solventSystem(topology, constraints=None, rigidWater=True)
-    alone = plugin.createRegionSystem(topology, app.ForceField(hosts.FF14SB))
+    alone = plugin.createRegionSystem(topology, app.ForceField(hosts.FF14SB), removeCMMotion=False)
     mixed = plugin.FragmentPotential(network, precision="double").createMixedSystem(
         topology, system, forceGroup=3, regionSystem=alone)
     box = np.array([vector.value_in_unit(unit.nanometer) for vector in system.getDefaultPeriodicBoxVectors()])
