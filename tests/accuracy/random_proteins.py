@@ -30,13 +30,13 @@ sys.path.insert(0, str(ROOT / "training"))
 
 from pbtrain.molecules import build_topology  # noqa: E402
 from pbtrain.sample import Sampler, SamplingError  # noqa: E402
+from pbtrain.stability import CONSTRAINTS  # noqa: E402
 from pbtrain.systems import RARE, STANDARD, TERMINAL  # noqa: E402
 
 FORMS = [*STANDARD, *RARE]
 SCHEMES = ("whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs")
 STEP = 1e-5  # nm, of the directional derivative
 TOLERANCE = 1e-5  # of the derivative's size
-CONSTRAINTS = {"none": None, "hbonds": app.HBonds}
 
 
 def sequence(seed: int) -> list[list[str]]:
@@ -115,7 +115,7 @@ def examine(seed: int, model: str, picoseconds: float, dynamics_only: bool = Fal
     import pluginbridge
     chains = sequence(seed)
     molecule = build_topology(chains)
-    result = {"seed": seed, "model": model, "hash": hash_of(model), "ps": picoseconds, "dynamics_only": dynamics_only, "constraints": constraints,
+    result = {"seed": seed, "dynamics_only": dynamics_only,
               "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
     if not dynamics_only:
         evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, model, scheme, precision="double", threads=1)
@@ -168,12 +168,11 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     settings = {"model": options.model, "hash": hash_of(options.model), "ps": options.ps, "constraints": options.constraints}
-    rows = [row for row in rows if is_of(row, settings)
-            and (options.dynamics or not row.get("dynamics_only"))]
+    rows = [row for row in rows if is_of(row, settings) and (options.dynamics or not row.get("dynamics_only"))]
     seeds = options.seeds or range(options.first, options.first + options.count)
     with open(options.out, "a") as file:
         for seed in tqdm([s for s in seeds if s not in {row["seed"] for row in rows}], unit="sequence"):
-            rows.append(examine(seed, options.model, options.ps, options.dynamics, options.constraints))
+            rows.append(settings | examine(seed, options.model, options.ps, options.dynamics, options.constraints))
             print(json.dumps(rows[-1]), file=file, flush=True)
     rows = [row for row in rows if row["seed"] in seeds]
     bad = [row for row in rows if faults(row)]

@@ -40,13 +40,13 @@ def test_only_failed_runs_are_run_and_only_once(run):
     folder, call = run
     first = call("--ps", 0.2, "--repeats", 2)
     assert first.returncode == 0, first.stderr
-    fates = failures.read(folder / "runs_gfn2.jsonl")
+    fates = failures.lines(folder / "runs_gfn2.jsonl")
     assert [(f["name"], f["solvent"], f["failure"], f["noise"], f["steps"], f["hydrogen_mass"]) for f in fates] == [
         ("ACE-ALA-NME", "obc2", None, noise, 100, 3.0) for noise in (0, 1)]
     assert fates[0]["temperature_mean"] != fates[1]["temperature_mean"], "two runs from one start"
     assert "CA-HA after 900 steps | holds 0.2 ps; holds 0.2 ps |" in first.stdout and "GLY" not in first.stdout
     assert 1.0 < fates[0]["largest_bond_ratio"] < 1.3
-    assert call("--ps", 0.2).stdout == first.stdout and len(failures.read(folder / "runs_gfn2.jsonl")) == 2
+    assert call("--ps", 0.2).stdout == first.stdout and len(failures.lines(folder / "runs_gfn2.jsonl")) == 2
 
 
 def test_options_that_make_no_sense(run):

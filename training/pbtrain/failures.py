@@ -20,8 +20,7 @@ from pathlib import Path
 
 from .generate import ENVIRONMENT
 from .relaunch import relaunch
-from .stability import NO_START, Run, perform, setting
-
+from .stability import NO_START, OLDER, Run, lines, perform, setting
 
 
 def gfn2_fate(row: dict, picoseconds: float, noise: int) -> dict:
@@ -29,18 +28,15 @@ def gfn2_fate(row: dict, picoseconds: float, noise: int) -> dict:
     known = {field.name for field in fields(Run)} - {"chains", "pdb", "model"}
     pdb = row.get("pdb", "")
     chains = () if pdb else tuple(tuple(chain.split("-")) for chain in row["name"].split("+"))
-    same = {"step": 1.0, "hydrogen_mass": 0.0} | {name: row[name] for name in known & row.keys()}
+    same = OLDER | {name: row[name] for name in known & row.keys()}
     return perform(Run(**same | {
         "chains": chains, "pdb": pdb, "model": "gfn2-xtb", "picoseconds": picoseconds, "noise": noise}))
 
 
 def which(row: dict) -> tuple:
     """Start and conditions of a run: answers hold for every network that failed there."""
-    return row["name"], row["temperature"], row["seed"], setting(row), row.get("step", 1.0), row.get("hydrogen_mass", 0.0)
-
-
-def read(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.is_file() else []
+    row = OLDER | row
+    return row["name"], row["temperature"], row["seed"], setting(row), row["step"], row["hydrogen_mass"]
 
 
 def told(row: dict) -> str:
@@ -52,13 +48,13 @@ def table(failed: list[dict], fates: list[dict]) -> str:
     """Markdown: each failed run, with the network's hash if there are several, and what GFN2-xTB did from its start."""
     several = len({row.get("hash") for row in failed}) > 1
     last = {(which(fate), fate["noise"]): fate for fate in fates}  # a longer run comes after a shorter one
-    lines = ["| run | network | GFN2-xTB |", "|---|---|---|"]
+    found = ["| run | network | GFN2-xTB |", "|---|---|---|"]
     for row in failed:
         name, temperature, seed, where, *_ = which(row)
         mine = "; ".join(told(fate) for (about, _), fate in last.items() if about == which(row))
         who = f"{row.get('hash', '')[:8]}: " if several else ""
-        lines.append(f"| {name}, {where}, {temperature:g} K, seed {seed} | {who}{told(row)} | {mine or 'not run'} |")
-    return "\n".join(lines)
+        found.append(f"| {name}, {where}, {temperature:g} K, seed {seed} | {who}{told(row)} | {mine or 'not run'} |")
+    return "\n".join(found)
 
 
 def main() -> None:
@@ -77,15 +73,15 @@ def main() -> None:
     from tqdm import tqdm
 
     out = args.out or args.runs.with_name(args.runs.stem + "_gfn2.jsonl")
-    failed = [row for row in read(args.runs) if row["failure"] and row["failure"] != NO_START]
-    done = {(which(fate), fate["noise"]) for fate in read(out) if fate["failure"] or fate["picoseconds"] >= args.ps}
+    failed = [row for row in lines(args.runs) if row["failure"] and row["failure"] != NO_START]
+    done = {(which(fate), fate["noise"]) for fate in lines(out) if fate["failure"] or fate["picoseconds"] >= args.ps}
     starts = {which(row): row for row in failed}
     wanted = [(row, k) for key, row in sorted(starts.items()) for k in range(args.repeats) if (key, k) not in done]
     with ProcessPoolExecutor(args.workers, get_context("spawn")) as pool, open(out, "a") as file:
         tasks = [pool.submit(gfn2_fate, row, args.ps, k) for row, k in wanted]
         for task in tqdm(as_completed(tasks), total=len(tasks), unit="run", desc="GFN2-xTB"):
             print(json.dumps(task.result()), file=file, flush=True)
-    print(table(failed, read(out)))
+    print(table(failed, lines(out)))
 
 
 if __name__ == "__main__":

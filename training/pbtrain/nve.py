@@ -73,6 +73,7 @@ def dynamics(evaluate: TotalEnergy, topology: app.Topology, positions: np.ndarra
     rng = np.random.default_rng(seed)
     mass = np.array([atom.element.mass._value for atom in topology.atoms()])[:, None]
     bonds = np.array([(a.index, b.index) for a, b in topology.bonds()])
+
     def lengths(x: np.ndarray) -> np.ndarray:
         return np.linalg.norm(x[bonds[:, 0]] - x[bonds[:, 1]], axis=1)
 
@@ -126,7 +127,8 @@ def main() -> None:
         systems.append((path.stem, pdb.topology, pdb.getPositions(asNumpy=True).value_in_unit(unit.angstrom)))
     broken = False
     for name, topology, positions in systems:
-        result = dynamics(TotalEnergy(model, header["target"], topology), topology, positions, args.picoseconds, args.ensemble == "nvt", args.seed)
+        total = TotalEnergy(model, header["target"], topology)
+        result = dynamics(total, topology, positions, args.picoseconds, args.ensemble == "nvt", args.seed)
         broken |= not result.intact
         print(f"{name}: {'intact' if result.intact else 'BROKEN'} after {result.steps} steps, largest bond stretch "
               f"{result.stretch:.2f}, total energy rms {result.energy_rms:.3f} kcal/mol, drift "

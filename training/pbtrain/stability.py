@@ -7,7 +7,8 @@ In vacuo, which is the harder test and where GFN2-xTB itself moves protons of so
 --solvent obc2, in the implicit solvent of Onufriev, Bashford and Case, closer to what a protein lives in.
 
 By default 100 ps at 300 K and 50 ps at 500 K of each form: Langevin dynamics, friction 1/ps, no constraints (or, as in
-most scripts, --constraints hbonds, which leaves protons where the topology has them), network in single precision; hydrogens of 3 u and steps of 2 fs, which visit the same conformations as 1 fs with hydrogens' own mass
+most scripts, --constraints hbonds, which leaves protons where the topology has them), network in single precision;
+hydrogens of 3 u and steps of 2 fs, which visit the same conformations as 1 fs with hydrogens' own mass
 (--hydrogen-mass 0 --step 1) in half the time: masses do not change the distribution, and C-H bonds take 16 fs.  A run
 fails if a bond is 1.4 times its equilibrium length (told apart: a proton that has moved to another atom), a centre has
 inverted, the mean temperature of 5 ps is beyond half to one and a half times the thermostat's, or a number is not finite
@@ -41,6 +42,7 @@ BLOCK, CLOSE_BLOCK = 100, 10  # steps between looks; while some bond is long
 FRICTION, SETTLE_FRICTION, SETTLE_STEPS = 1.0, 20.0, 1000  # 1/ps; strong friction while the network takes over
 NO_START = "no start"  # a failure: the form cannot be sampled, or is refused
 PROTOCOL = ("300:100", "500:50")  # K:ps
+OLDER = {"step": 1.0, "hydrogen_mass": 0.0, "solvent": "vacuum", "constraints": "none", "noise": 0}  # of lines that do not say
 SOLVENTS = {"vacuum": None, "obc2": "implicit/obc2.xml"}
 CONSTRAINTS = {"none": None, "hbonds": app.HBonds}
 
@@ -70,9 +72,8 @@ class Run:
 
 def key_of(row: dict) -> tuple:
     """The key of the run that a line of results is of."""
-    return tuple(row.get(name, default) for name, default in (
-        ("name", None), ("temperature", None), ("picoseconds", None), ("seed", None), ("step", 1.0), ("hydrogen_mass", 0.0),
-        ("solvent", "vacuum"), ("constraints", "none"), ("noise", 0)))
+    row = OLDER | row
+    return tuple(row[name] for name in ("name", "temperature", "picoseconds", "seed", *OLDER))
 
 
 def forms(names: list[str]) -> list[tuple[str, Chains]]:
@@ -173,8 +174,8 @@ def _start(run: Run, seed: int) -> tuple[app.Topology, np.ndarray]:
 
 def setting(row: dict) -> str:
     """Solvent and constraints of a run, in words."""
-    constraints = row.get("constraints", "none")
-    return row.get("solvent", "vacuum") + ("" if constraints == "none" else f" with constraints {constraints}")
+    row = OLDER | row
+    return row["solvent"] + ("" if row["constraints"] == "none" else f" with constraints {row['constraints']}")
 
 
 def summarise(rows: list[dict]) -> dict:
@@ -203,7 +204,7 @@ def summarise(rows: list[dict]) -> dict:
 
 def settings(rows: list[dict]) -> str:
     """Time step and hydrogens' mass of the runs, in words."""
-    found = sorted({(row.get("step", 1.0), row.get("hydrogen_mass", 0.0)) for row in rows})
+    found = sorted({(row["step"], row["hydrogen_mass"]) for row in (OLDER | row for row in rows)})
     return ", ".join(f"{step:g} fs" + (f" with hydrogens of {mass:g} u" if mass else "") for step, mass in found)
 
 
@@ -219,10 +220,14 @@ def table(summary: dict) -> str:
     return "\n".join(lines) + ("\n\n" + "\n".join(failed) if failed else "")
 
 
+def lines(path: Path) -> list[dict]:
+    """Lines of a results file; none if there is no file."""
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.is_file() else []
+
+
 def read(path: Path, digest: str) -> list[dict]:
     """Lines of a results file that are about the model with this hash."""
-    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.is_file() else []
-    return [row for row in rows if row["hash"] == digest]
+    return [row for row in lines(path) if row["hash"] == digest]
 
 
 def parse() -> argparse.Namespace:

@@ -106,16 +106,15 @@ class Trainer:
         if not self.train.molecules:
             sys.exit(f"no training frames in {', '.join(map(str, args.data))}; run pbtrain.generate first")
         torch.manual_seed(args.seed)
-        self.model, self.reference = self.first_model()
+        self.model, reference = self.first_model()
         self.ema = copy.deepcopy(self.model)
+        self.set_reference(reference)
         self.optimizers = make_optimizers(self.model, args.optimizer, args.lr, args.others_rate, args.decay)
         self.step = self.epoch = self.position = self.frames = 0
         self.elapsed = 0.0
         self.order: tuple | None = None  # of an epoch on a GPU: device, frames, shape of batches
         self.patience = Patience(args.patience)
         self.testing, self.saving, self.exporting = Every(args.test_every), Every(120), Every(args.export_every * 60)
-        for model in (self.model, self.ema):
-            model.set_reference(*self.reference)
         self.loss = Loss(args.force_huber, args.energy_weight, args.absolute_weight)
         if args.engine == "core":
             self.gradients = CoreGradients(self.model, self.loss, args.processes)
@@ -123,6 +122,12 @@ class Trainer:
             self.gradients = TorchGradients(self.model, self.loss)
         if args.resume:
             self.load()
+
+    def set_reference(self, reference: tuple[dict[int, float], float]) -> None:
+        """Reference energies of the labels, and of the networks that are exported."""
+        self.reference = reference
+        for model in (self.model, self.ema):
+            model.set_reference(*reference)
 
     def first_model(self) -> tuple[ViSNet, tuple[dict[int, float], float]]:
         """Network and reference energies to begin with: new ones, or those of --init."""
@@ -185,9 +190,7 @@ class Trainer:
         if state["direction"] is not None:
             self.gradients.direction = state["direction"]
         vars(self.patience).update(state["patience"] | {"tests": self.args.patience})
-        self.reference = state["reference"]  # of the labels; the fresh ones know shards that have come since
-        for model in (self.model, self.ema):
-            model.set_reference(*self.reference)
+        self.set_reference(state["reference"])  # the fresh ones know shards that have come since
         for k in ("step", "epoch", "position", "frames", "elapsed"):
             setattr(self, k, state[k])
         if self.gpu != (state.get("order") is not None):  # places of the two loops mean different things
