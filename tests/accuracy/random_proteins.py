@@ -6,9 +6,9 @@
 Sequences of 12 to 30 residues in every protonation form, capped or charged at the ends, three in ten with a disulfide inside
 the chain and one in five with one between two chains. For each: the invariants of all fragment schemes; minus the
 directional derivative of the energy against the forces, double precision, one scheme each in turn; and Langevin dynamics of
-the network in ff14SB + OBC2 at 300 K, 1 fs, watched by SafetyReporter: without constraints or, as in most scripts, with
---constraints hbonds, which leave protons where the topology has them. One line of JSON each; what is in the
-file for the same model (by its hash), length and constraints is not run again. Exit status 1 if any has failed. About a minute each.
+the network in ff14SB + OBC2 at 300 K, watched by SafetyReporter: 1 fs without constraints or, as in most scripts,
+--constraints hbonds --step 2, which leave protons where the topology has them. One line of JSON each; what is in the file for
+the same model (by its hash), length, step and constraints is not run again. Exit status 1 if any has failed. A minute or two each.
 
 Would GFN2-xTB itself do so? `--model gfn2-xtb --dynamics --seeds 12 46` runs the dynamics of these sequences on it, from the same
 starts: a second a step and more.
@@ -86,12 +86,12 @@ def gradient_error(evaluator, x: np.ndarray, rng: np.random.Generator) -> float:
     return abs(slope + force) / (abs(slope) + 1)
 
 
-def dynamics(topology, x: np.ndarray, model: str, picoseconds: float, seed: int, constraints: str) -> dict:
+def dynamics(topology, x: np.ndarray, options: argparse.Namespace, seed: int) -> dict:
     """Langevin dynamics, watched; what ended it, or None. x in nm."""
     import pluginbridge
     host = app.ForceField("amber14/protein.ff14SB.xml", "implicit/obc2.xml").createSystem(
-        topology, constraints=CONSTRAINTS[constraints])
-    system = pluginbridge.FragmentPotential(model, scheme="whole", threads=1).createMixedSystem(topology, host)
+        topology, constraints=CONSTRAINTS[options.constraints])
+    system = pluginbridge.FragmentPotential(options.model, scheme="whole", threads=1).createMixedSystem(topology, host)
     integrator = openmm.LangevinMiddleIntegrator(300, 5.0, 0.0005)
     integrator.setRandomNumberSeed(seed + 1)
     simulation = app.Simulation(topology, system, integrator, openmm.Platform.getPlatformByName("CPU"), {"Threads": "1"})
@@ -100,25 +100,25 @@ def dynamics(topology, x: np.ndarray, model: str, picoseconds: float, seed: int,
     simulation.minimizeEnergy(maxIterations=30)
     simulation.context.setVelocitiesToTemperature(300, seed + 1)
     simulation.step(200)
-    integrator.setStepSize(0.001)
+    integrator.setStepSize(options.step / 1000)
     watch = pluginbridge.SafetyReporter(None, 20, topology, system)
     simulation.reporters.append(watch)
     try:
-        simulation.step(round(1000 * picoseconds))
+        simulation.step(round(1000 * options.ps / options.step))
     except (pluginbridge.SafetyError, openmm.OpenMMException) as error:
         return {"failure": str(error), "steps": simulation.currentStep - 200}
     return {"failure": None, "steps": simulation.currentStep - 200}
 
 
-def examine(seed: int, model: str, picoseconds: float, dynamics_only: bool = False, constraints: str = "none") -> dict:
+def examine(seed: int, options: argparse.Namespace) -> dict:
     """All checks of one sequence, or the dynamics alone."""
     import pluginbridge
     chains = sequence(seed)
     molecule = build_topology(chains)
-    result = {"seed": seed, "dynamics_only": dynamics_only,
+    result = {"seed": seed, "dynamics_only": options.dynamics,
               "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
-    if not dynamics_only:
-        evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, model, scheme, precision="double", threads=1)
+    if not options.dynamics:
+        evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, options.model, scheme, precision="double", threads=1)
                       for scheme in SCHEMES}
         result["invariants"] = {scheme: invariants(e, len(molecule.numbers)) for scheme, e in evaluators.items()}
     sampler = Sampler(molecule, np.random.default_rng(seed), contact="side")
@@ -127,11 +127,11 @@ def examine(seed: int, model: str, picoseconds: float, dynamics_only: bool = Fal
     except SamplingError as error:
         return result | {"failure": f"no start: {error}"}
     x = sampler.positions() / 10
-    if dynamics_only:
-        return result | dynamics(molecule.topology, x, model, picoseconds, seed, constraints)
+    if options.dynamics:
+        return result | dynamics(molecule.topology, x, options, seed)
     scheme = SCHEMES[seed % len(SCHEMES)]
     result["gradient"] = {"scheme": scheme, "error": gradient_error(evaluators[scheme], x, np.random.default_rng(seed))}
-    return result | dynamics(molecule.topology, x, model, picoseconds, seed, constraints)
+    return result | dynamics(molecule.topology, x, options, seed)
 
 
 def faults(row: dict) -> list[str]:
@@ -150,7 +150,7 @@ def hash_of(model: str) -> str:
 
 
 def is_of(row: dict, settings: dict) -> bool:
-    """Was this line's run of that model, hash, length and constraints?"""
+    """Was this line's run of that model, hash, length, step and constraints?"""
     return all(row.get(name) == value for name, value in settings.items())
 
 
@@ -163,16 +163,18 @@ def main() -> None:
     parser.add_argument("--dynamics", action="store_true", help="no invariants, no gradients")
     parser.add_argument("--constraints", choices=CONSTRAINTS, default="none")
     parser.add_argument("--ps", type=float, default=1.0)
+    parser.add_argument("--step", type=float, default=1.0, help="fs (default: 1)")
     parser.add_argument("--model", default="visnet-gfn2")
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
-    settings = {"model": options.model, "hash": hash_of(options.model), "ps": options.ps, "constraints": options.constraints}
+    settings = {"model": options.model, "hash": hash_of(options.model), "ps": options.ps, "step": options.step,
+                "constraints": options.constraints}
     rows = [row for row in rows if is_of(row, settings) and (options.dynamics or not row.get("dynamics_only"))]
     seeds = options.seeds or range(options.first, options.first + options.count)
     with open(options.out, "a") as file:
         for seed in tqdm([s for s in seeds if s not in {row["seed"] for row in rows}], unit="sequence"):
-            rows.append(settings | examine(seed, options.model, options.ps, options.dynamics, options.constraints))
+            rows.append(settings | examine(seed, options))
             print(json.dumps(rows[-1]), file=file, flush=True)
     rows = [row for row in rows if row["seed"] in seeds]
     bad = [row for row in rows if faults(row)]

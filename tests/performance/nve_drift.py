@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import openmm
+import pluginbridge
 from openmm import app, unit
 from tqdm import tqdm
 
@@ -117,8 +118,6 @@ def systems(pb, topology, model, scheme):
 
 def measure(task):
     """One System from one start: drift and fluctuation of a long run, and how the fluctuation falls with the step."""
-    import pluginbridge
-
     options, kind, seed = task
     pdb = app.PDBFile(options.pdb)
     compared = systems(pluginbridge, pdb.topology, options.model, options.scheme)
@@ -133,7 +132,14 @@ def measure(task):
     stretch = min(options.ps, options.stretch)
     coarse, fine = (summarize(*run(system, start, dt, stretch, every), atoms)["fluctuation"]
                     for dt, every in ((options.dt, options.every), (options.dt / 2, 2 * options.every))) if stretch > 0 else (np.nan, np.nan)
-    return summary | dict(system=name, seed=seed, ratio=coarse / fine, fluctuationHalfStep=fine, msPerStep=milliseconds)
+    return summary | dict(system=name, kind=kind, seed=seed, ratio=coarse / fine, fluctuationHalfStep=fine, msPerStep=milliseconds)
+
+
+def line(r):
+    """A run's row of the table."""
+    return (f"{r['system']:26}{r['seed']:5d} {r['drift']:14.2e} +- {r['driftError']:8.1e} "
+            f"{r['trueDrift']:12.1e} +- {r['trueDriftError']:8.1e} {r['fluctuation']:20.4f} {r['fluctuationHalfStep']:8.4f} "
+            f"{r['ratio']:6.2f} {r['crossings']:9d} {r['msPerStep']:8.2f}")
 
 
 def main():
@@ -148,30 +154,35 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs side by side")
     parser.add_argument("--pdb", default=str(HERE.parent / "python" / "structures" / "capped_alanine.pdb"))
-    parser.add_argument("--json", help="file for the results")
+    parser.add_argument("--json", type=Path, help="file for the results; runs that it has, of the same options, are not repeated")
     options = parser.parse_args()
     if round(options.ps * 1000 / options.dt / options.every) < BLOCKS:
         parser.error(f"--ps {options.ps:g} has fewer than {BLOCKS} energies: take a longer run or a smaller --every")
 
     atoms = app.PDBFile(options.pdb).topology.getNumAtoms()
+    asked = {name: value for name, value in vars(options).items() if name not in ("seeds", "kinds", "jobs", "json")} \
+        | {"hash": pluginbridge.FragmentPotential(options.model).model.hash}
     results = []
+    if options.json and options.json.exists() and (before := json.loads(options.json.read_text()))["options"] == asked:
+        results = before["results"]
     print(f"{options.ps:g} ps NVE at {options.dt:g} fs, {atoms} atoms, scheme {options.scheme}")
     print(f"{'':26}{'seed':>5} {'drift, kJ/mol/ps/atom':>26} {'without the wander':>24} {'fluctuation, kJ/mol':>20} "
           f"{'at dt/2':>8} {'ratio':>6} {'crossings':>9} {'ms/step':>8}")
-    tasks = [(options, kind, seed) for kind in options.kinds for seed in range(1, options.seeds + 1)]
+    for r in results:
+        tqdm.write(line(r))
+    done = {(r["kind"], r["seed"]) for r in results}
+    tasks = [(options, kind, seed) for seed in range(1, options.seeds + 1) for kind in options.kinds if (kind, seed) not in done]
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         for r in tqdm(pool.imap_unordered(measure, tasks), total=len(tasks), desc="runs", leave=False):
             results.append(r)
-            tqdm.write(f"{r['system']:26}{r['seed']:5d} {r['drift']:14.2e} +- {r['driftError']:8.1e} "
-                       f"{r['trueDrift']:12.1e} +- {r['trueDriftError']:8.1e} {r['fluctuation']:20.4f} {r['fluctuationHalfStep']:8.4f} "
-                       f"{r['ratio']:6.2f} {r['crossings']:9d} {r['msPerStep']:8.2f}")
+            tqdm.write(line(r))
             sys.stdout.flush()
+            if options.json:
+                options.json.write_text(json.dumps(dict(options=asked, results=results), indent=1))
     for name in sorted({r["system"] for r in results}):
         found = [r for r in results if r["system"] == name]
         print(f"{name}: mean size of the drift {np.mean([abs(r['drift']) for r in found]):.1e}, "
               f"without the wander {np.mean([abs(r['trueDrift']) for r in found]):.1e} kJ/mol/ps/atom")
-    if options.json:
-        Path(options.json).write_text(json.dumps(dict(options=vars(options), results=results), indent=1))
 
 
 if __name__ == "__main__":

@@ -24,12 +24,14 @@ ROW = {"frames": 7, "force_mae": 0.4567, "force_rmse": 0.6, "force_max": 3.2, "m
 PSI = [-180, -90, 0, 90]
 
 
+MADE = {"minutes": 12.3, "steps": 45678, "frame_visits": 99999, "training_frames": {"dimer": 11, "residue": 33},
+        "training_molecules": 33, "dropped_outliers": 5, "init": "0a1b", "command": "pbtrain.train data run"}
+
+
 @pytest.fixture
 def model(tmp_path):
     path = tmp_path / "m.safetensors"
-    save_model(path, ViSNet(train.ELEMENTS, Architecture(16, 2, 4, 8)), "m", {
-        "minutes": 12.3, "steps": 45678, "frame_visits": 99999, "training_frames": {"dimer": 11, "residue": 33},
-        "training_molecules": 33, "dropped_outliers": 5, "init": "0a1b", "command": "pbtrain.train data run"})
+    save_model(path, ViSNet(train.ELEMENTS, Architecture(16, 2, 4, 8)), "m", MADE)
     return path
 
 
@@ -116,6 +118,24 @@ def test_all_sections_from_all_tools(model, tmp_path):
     for name in ("parity.png", "ramachandran.png", "hairpin.png"):
         assert f"({name})" in text and moved.with_name(name).is_file()
     assert moved.with_name("hairpin.png").read_bytes() == b"a picture"
+
+
+def test_sections_without_new_results_are_kept(model, tmp_path):
+    errors = written(tmp_path / "errors.json", {"model": file_hash(model), "held_out": {"residue": ROW}})
+    nve = tmp_path / "nve.log"
+    nve.write_text("ACE-ALA-NME: intact\n")
+    assert write_card(model, errors).returncode == 0
+    model.with_name("notes.md").write_text("## Limits\n\nNone.\n")
+    assert write_card(model, "--nve", nve).returncode == 0
+    both = model.with_name("README.md").read_text()
+    assert "| residue | 7 |" in both and "Parity plots: not measured" in both
+    assert "    ACE-ALA-NME: intact" in both and "Total energy in NVE dynamics: not measured" not in both
+    assert write_card(model).returncode == 0
+    assert model.with_name("README.md").read_text() == both
+    save_model(model, ViSNet(train.ELEMENTS, Architecture(16, 2, 4, 8)), "m", MADE | {"minutes": 1.0})
+    assert write_card(model).returncode == 0
+    anew = model.with_name("README.md").read_text()
+    assert "| residue | 7 |" not in anew and "ACE-ALA-NME" not in anew and "None." in anew
 
 
 @pytest.mark.parametrize("option, content, tool", [

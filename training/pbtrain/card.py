@@ -6,13 +6,15 @@
         --hairpin training/runs/hairpin.json
 
 The card (README.md beside the model, with its figures) states what the file is, how it was made, its measured errors
-and, from notes.md, what no program can know: limits and circumstances.  Every input is optional: the card says what has
-not been measured, and with which command it is.  Results about another model file are refused.
+and, from notes.md, what no program can know: limits and circumstances.  Every input is optional: "Errors" and "Dynamics"
+stay as an earlier card about the same file has them where nothing is given for them; otherwise the card says what has not
+been measured, and with which command it is.  Results about another model file are refused.
 """
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -122,21 +124,38 @@ class Inputs:
         return parts
 
 
-def card(args: argparse.Namespace, notes: str) -> str:
-    """The text of the card."""
+    def nve(self, path: Path | None) -> list[str]:
+        """What pbtrain.nve printed."""
+        if path is None:
+            return [missing("Total energy in NVE dynamics", "pbtrain.nve")]
+        return ["Total energy in vacuo, started at 300 K, 0.5 fs, no constraints (`pbtrain.nve`):",
+                "\n".join("    " + line for line in path.read_text().strip().splitlines())]
+
+
+def section(text: str, title: str) -> str | None:
+    """What a card says under a title of the second level."""
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return found and found[1].strip()
+
+
+def card(args: argparse.Namespace, before: str, notes: str) -> str:
+    """The text of the card; sections that nothing is given for are those of the card before it."""
     header = json.loads(read_safetensors(args.model)[1]["pluginbridge"])
     inputs = Inputs(file_hash(args.model), args.model.parent)
     name = header["name"]
+    if inputs.digest not in before:
+        before = ""
     parts = [f"# {name}", cardtables.facts(args.model.name, inputs.digest, header),
-             "## Training data", cardtables.composition(header["provenance"]),
-             "## Errors", *inputs.errors(args.errors, header["reference_method"]), *inputs.parity(args.parity, name),
-             *inputs.accuracy(args.accuracy), *inputs.ramachandran(args.ramachandran, name),
-             "## Dynamics", *inputs.stability(args.stability), *inputs.hairpin(args.hairpin)]
-    if args.nve:
-        parts += ["Total energy in vacuo, started at 300 K, 0.5 fs, no constraints (`pbtrain.nve`):",
-                  "\n".join("    " + line for line in args.nve.read_text().strip().splitlines())]
-    else:
-        parts += [missing("Total energy in NVE dynamics", "pbtrain.nve")]
+             "## Training data", cardtables.composition(header["provenance"])]
+    sections = {
+        "Errors": ((args.errors, args.parity, args.accuracy, args.ramachandran), lambda: [
+            *inputs.errors(args.errors, header["reference_method"]), *inputs.parity(args.parity, name),
+            *inputs.accuracy(args.accuracy), *inputs.ramachandran(args.ramachandran, name)]),
+        "Dynamics": ((args.stability, args.hairpin, args.nve), lambda: [
+            *inputs.stability(args.stability), *inputs.hairpin(args.hairpin), *inputs.nve(args.nve)])}
+    for title, (given, write) in sections.items():
+        kept = None if any(given) else section(before, title)
+        parts += [f"## {title}", *([kept] if kept else write())]
     return "\n\n".join([*parts, notes.strip()]) + "\n"
 
 
@@ -156,9 +175,10 @@ def main() -> None:
         if path is not None and not path.is_file():
             parser.error(f"{option}: {path} does not exist")
     notes = args.notes or args.model.with_name("notes.md")
-    text = card(args, notes.read_text() if notes.exists() else "")
-    args.model.with_name("README.md").write_text(text)
-    print(args.model.with_name("README.md"))
+    written = args.model.with_name("README.md")
+    before = written.read_text() if written.exists() else ""
+    written.write_text(card(args, before, notes.read_text() if notes.exists() else ""))
+    print(written)
 
 
 if __name__ == "__main__":
