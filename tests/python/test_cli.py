@@ -212,6 +212,32 @@ def test_wrong_usage(arguments):
     fail(2, *arguments)
 
 
+@pytest.mark.parametrize("scheme", ["whole", "window2+pairs"])
+def test_wrapped_into_a_box(tmp_path, scheme):
+    """Atoms beyond a face of the box come in at the other one: --periodic gives the energy and forces of the whole peptide."""
+    box = np.array([[40.0, 0, 0], [0, 41.0, 0], [0, 0, 42.0]])
+
+    def wrap(lines):
+        result = ["CRYST1   40.000   41.000   42.000  90.00  90.00  90.00 P 1           1"]
+        atoms = [line for line in lines if line.startswith(("ATOM", "HETATM"))]
+        middle = np.mean([[float(line[30 + 8 * k:38 + 8 * k]) for k in range(3)] for line in atoms], axis=0)
+        for line in lines:
+            if line in atoms:
+                x = np.array([float(line[30 + 8 * k:38 + 8 * k]) for k in range(3)]) - middle
+                x = x - np.floor(x / np.diag(box)) * np.diag(box)
+                line = line[:30] + "".join(f"{value:8.3f}" for value in x) + line[54:]
+            result.append(line)
+        return result
+
+    arguments = ("--model", NETWORK, "--scheme", scheme, "--forces", "--precision", "double")
+    wrapped = edited(tmp_path, wrap)
+    whole, found = (succeed("energy", path, *arguments, *more) for path, more in ((PEPTIDE, ()), (wrapped, ("--periodic",))))
+    assert found["energy"] == pytest.approx(whole["energy"], abs=0.5)  # the file's thousandths of an angstrom
+    np.testing.assert_allclose(found["forces"], whole["forces"], atol=0.02 * np.abs(whole["forces"]).max())
+    assert "--periodic" in fail(1, "energy", wrapped, *arguments)
+    assert "no CRYST1" in fail(1, "energy", PEPTIDE, *arguments, "--periodic")
+
+
 def test_missing_file(tmp_path):
     assert "nowhere.pdb" in fail(1, "energy", tmp_path / "nowhere.pdb", "--model", "ff14sb")
     assert str(tmp_path.name) in fail(1, "energy", tmp_path, "--model", "ff14sb")

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "training"))
 
 from pbtrain import train  # noqa: E402
 from pbtrain.gradients import predict  # noqa: E402
-from pbtrain.modelfile import load_model, save_model  # noqa: E402
+from pbtrain.modelfile import file_hash, load_model, save_model  # noqa: E402
 from pbtrain.visnet import Architecture, ViSNet  # noqa: E402
 
 
@@ -150,11 +150,46 @@ def test_a_checkpoint_of_another_optimiser_is_named(data, tmp_path):
 
 @pytest.mark.parametrize("options, message", [
     (["--init", "x.safetensors", "--layers", "2"], "--layers: with --init the network's shape is that of x.safetensors"),
-    (["--shards", "25"], "--shards is a share"), (["--kinds", "residu"], "invalid choice: 'residu'")])
-def test_options_that_make_no_sense_are_named(tmp_path, capsys, options, message):
+    (["--shards", "25"], "--shards is a share"), (["--kinds", "residu"], "invalid choice: 'residu'"),
+    (["--init", "y.safetensors"], "--init: y.safetensors is not a file"),
+    (["--teacher", "y.safetensors"], "--teacher: y.safetensors is not a file"),
+    (["--processes", "0"], "--processes: a whole number, at least 1, and not 0"),
+    (["--resume"], "checkpoint.pt does not exist: leave --resume out")])
+def test_options_that_make_no_sense_are_named(tmp_path, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(tmp_path)
+    Path("x.safetensors").touch()
     with pytest.raises(SystemExit):
-        train.parse([str(tmp_path), str(tmp_path), *options])
+        train.parse([".", "run", *options])
     assert message in capsys.readouterr().err
+
+
+def test_a_misspelt_folder_of_data_is_named(data, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        train.parse([str(data), str(data / "misspelt"), str(tmp_path / "run")])
+    assert "misspelt is not a folder" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_another_shape_is_named(data, tmp_path):
+    (tmp_path / "run").mkdir()
+    trainer(data, tmp_path, "--channels", 16).save()
+    with pytest.raises(SystemExit, match="checkpoint.pt is of a network of another shape"):
+        trainer(data, tmp_path, "--resume", "--channels", 32)
+
+
+def test_data_of_two_methods_end_without_a_traceback(data, tmp_path):
+    with h5py.File(data / "shard_00001.h5", "w") as file:
+        file.attrs["reference_method"] = "another, in vacuo"
+    args = train.parse([str(data), str(tmp_path / "run"), "--engine", "torch", "--processes", "1"])
+    with pytest.raises(SystemExit, match="pbtrain.train: .*another"):
+        train.train_rank(0, args, 0)
+
+
+def test_a_card_tells_what_a_run_began_with(data, start, tmp_path):
+    """Though the file has been replaced by what is exported."""
+    before = file_hash(start)
+    begun = trainer(data, tmp_path, "--init", start, "--export", start)
+    begun.export()
+    assert load_model(start)[1]["provenance"]["init"] == before != file_hash(start)
 
 
 def test_patience_ends_a_run_with_the_best_weights(data, tmp_path):

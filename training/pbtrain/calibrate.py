@@ -1,7 +1,7 @@
 """What the spread of an ensemble's members means: fit it to true errors on frames that no member was trained on.
 
     PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.calibrate models/NAME/NAME.json \\
-        --data training/data/gfn2 training/data/gfn2b --whole training/data/whole_*.h5 --plot calibration.png
+        --data training/data/wide --whole training/data/whole_*.h5 --plot calibration.png
 
 Per atom, kcal/mol/angstrom: spread s = sqrt(sum_m |F_m - F|^2 / (n - 1)) of the members' forces, error e = |F - F_QM|
 of their mean.  Fitted is <e> = sqrt(floor^2 + (scale s)^2), to the held-out molecules or (--fit-to whole, or without
@@ -21,6 +21,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
+from .arguments import at_least_one, existing_file, existing_folder
 from .dataset import DataSet, target_values
 from .ensemble import read_ensemble, write_calibration
 
@@ -207,12 +208,12 @@ def plot(path: Path, samples: dict[str, Sample], floor: float, scale: float) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("ensemble", type=Path)
-    parser.add_argument("--data", type=Path, nargs="*", default=[], help="directories of shards")
-    parser.add_argument("--whole", type=Path, nargs="*", default=[], help="files of pbtrain.whole")
+    parser.add_argument("--data", type=existing_folder, nargs="*", default=[], help="directories of shards")
+    parser.add_argument("--whole", type=existing_file, nargs="*", default=[], help="files of pbtrain.whole")
     parser.add_argument("--fit-to", choices=["data", "whole"], default="data",
                         help="what to fit to; the other one tests it (default: data, if given)")
     parser.add_argument("--max-frames", type=int, help="at most so many frames of a molecule")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=at_least_one, default=2)
     parser.add_argument("--plot", type=Path, help="reliability curves (PNG)")
     parser.add_argument("--json", type=Path, help="everything measured")
     parser.add_argument("--dry-run", action="store_true", help="leave the ensemble's file as it is")

@@ -1,7 +1,7 @@
 """Errors of a model on held-out frames and on whole proteins, beside ff14SB's own.
 
     PYTHONPATH=training /usr/bin/python3 -m pbtrain.evaluate models/visnet-gfn2/visnet-gfn2.safetensors \\
-        --data training/data/gfn2 --whole training/data/whole_*.h5 --json training/runs/errors.json \\
+        --data training/data/wide --whole training/data/whole_*.h5 --json training/runs/errors.json \\
         --parity training/runs/parity.npz
 
 Energies in kcal/mol, forces in kcal/mol/angstrom, per component.  "relative" energies have each
@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 import torch
 
+from .arguments import existing_file, existing_folder
 from .dataset import DataSet, target_values
 from .edge_ops import enable_kernels
 from .modelfile import file_hash, load_model
@@ -130,9 +131,9 @@ def table(results: dict[str, dict[str, float]], columns=COLUMNS) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--data", type=Path, nargs="*", default=[])
-    parser.add_argument("--whole", type=Path, nargs="*", default=[])
+    parser.add_argument("model", type=existing_file)
+    parser.add_argument("--data", type=existing_folder, nargs="*", default=[])
+    parser.add_argument("--whole", type=existing_file, nargs="*", default=[])
     parser.add_argument("--max-frames", type=int, help="at most so many frames of a molecule")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--parity", type=Path, help="write what the card's parity plots show (.npz)")

@@ -22,8 +22,10 @@ import tomllib
 from pathlib import Path
 
 from . import inference_time
+from .arguments import at_least_one, existing_file
 from .cardtables import KINDS, markdown
 from .modelfile import read_safetensors
+from .trainoptions import CHECKPOINT
 
 MODEL, ERRORS, TABLE, CURVES = "model.safetensors", "errors.json", "experiments.md", "experiments.png"
 SIZES, TIMES = "sizes.png", "times.json"
@@ -67,7 +69,7 @@ def run(name: str, options: str, plan: dict, data: list[Path], folder: Path, thr
         if not (folder / MODEL).exists():
             unfinished = folder / "unfinished.safetensors"
             budget = [] if "--visits" in options else ["--visits", str(plan["visits"])]
-            resume = ["--resume"] if (folder / "checkpoint.pt").exists() else []
+            resume = ["--resume"] if (folder / CHECKPOINT).exists() else []
             call(name, folder, "pbtrain.train", *map(str, data), str(folder), "--export", str(unfinished), "--processes",
                  str(threads), "--export-every", "60", "--test-every", "600", *budget,
                  *shlex.split(plan.get("common", "")), *shlex.split(options), *resume)
@@ -168,18 +170,16 @@ def sizes(rows: list[dict], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("plan", type=Path)
+    parser.add_argument("plan", type=existing_file)
     parser.add_argument("output", type=Path)
     parser.add_argument("--only", nargs="*", metavar="RUN", help="these runs, in this order (default: all); none: report only")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--time", type=Path, metavar="PDB", help="measure the networks' force calls on this protein, in turns")
+    parser.add_argument("--threads", type=at_least_one, default=os.cpu_count())
+    parser.add_argument("--time", type=existing_file, metavar="PDB", help="measure the networks' force calls on this protein, in turns")
     args = parser.parse_args()
     plan = tomllib.loads(args.plan.read_text())
     names = list(plan["runs"]) if args.only is None else args.only
     if unknown := set(names) - set(plan["runs"]):
         parser.error(f"{args.plan} has no run {', '.join(sorted(unknown))}; it has {', '.join(plan['runs'])}")
-    if args.time and not args.time.is_file():
-        parser.error(f"--time: {args.time} does not exist")
     args.output.mkdir(parents=True, exist_ok=True)
     data = link_shards(plan["data"], args.output) if names else []
     for name in names:

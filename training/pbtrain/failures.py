@@ -18,6 +18,7 @@ from dataclasses import fields
 from multiprocessing import get_context
 from pathlib import Path
 
+from .arguments import at_least_one, existing_file
 from .generate import ENVIRONMENT
 from .relaunch import relaunch
 from .stability import NO_START, OLDER, Run, lines, perform, setting
@@ -59,16 +60,14 @@ def table(failed: list[dict], fates: list[dict]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("runs", type=Path, help="file of pbtrain.stability")
+    parser.add_argument("runs", type=existing_file, help="file of pbtrain.stability")
     parser.add_argument("--ps", type=float, default=3.0, help="length of each GFN2-xTB run")
-    parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--repeats", type=at_least_one, default=1)
+    parser.add_argument("--workers", type=at_least_one, default=os.cpu_count())
     parser.add_argument("--out", type=Path, help="default: beside the runs, *_gfn2.jsonl")
     args = parser.parse_args()
-    if not args.runs.is_file():
-        parser.error(f"{args.runs} is not a file")
-    if args.ps <= 0 or min(args.repeats, args.workers) < 1:
-        parser.error("--ps is above 0, --repeats and --workers are at least 1")
+    if args.ps <= 0:
+        parser.error("--ps is above 0")
     relaunch("pbtrain.failures", ENVIRONMENT, unlimited_stack=True)  # libxtb needs the stack
     from tqdm import tqdm
 

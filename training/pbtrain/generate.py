@@ -1,6 +1,6 @@
 """Sample and label: writes HDF5 shards, several worker processes, resumable.
 
-    /usr/bin/python3 -m pbtrain.generate training/data/gfn2b --plan wide --seed 4048 [--workers 2] [--scale 1.0]
+    /usr/bin/python3 -m pbtrain.generate training/data/wide --plan wide --seed 4048 [--workers 2] [--scale 1.0]
 
 A shard holds a few specs of the plan and appears only when complete, so an interrupted run goes on
 where it stopped.  libxtb needs an unlimited stack: the workers are started with it.
@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from .arguments import at_least_one
 from .plan import PLANS, make_plan, plan_hash
 
 MAX_FORCE = 600.0  # kcal/mol/angstrom; a frame with a larger reference force is a sampling accident
@@ -180,7 +181,7 @@ def work(args: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--workers", type=at_least_one, default=os.cpu_count())
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--plan", choices=sorted(PLANS), default="first")
     parser.add_argument("--scale", type=float, default=1.0,
@@ -189,7 +190,7 @@ def main() -> None:
     parser.add_argument("--perturbed", type=float, metavar="SHARE",
                         help="share of distorted frames (default: the plan's)")
     parser.add_argument("--shards", default=":", metavar="FIRST:LAST,NUMBER,...", help="only these shards of the plan")
-    parser.add_argument("--specs-per-shard", type=int, metavar="NUMBER", help="default: the plan's")
+    parser.add_argument("--specs-per-shard", type=at_least_one, metavar="NUMBER", help="default: the plan's")
     args = parser.parse_args()
     module = PLANS[args.plan]
     if args.perturbed is None:
@@ -197,8 +198,6 @@ def main() -> None:
     if not 0 <= args.perturbed <= 1:
         parser.error(f"--perturbed is a share between 0 and 1, not {args.perturbed}")
     args.specs_per_shard = module.SPECS_PER_SHARD if args.specs_per_shard is None else args.specs_per_shard
-    if args.specs_per_shard < 1:
-        parser.error(f"--specs-per-shard is at least 1, not {args.specs_per_shard}")
     try:
         selected_shards(0, args.shards)
     except ValueError:

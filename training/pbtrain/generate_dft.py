@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .arguments import at_least_one
 from .generate import ENVIRONMENT, MAX_FORCE, selected_shards
 from .plan import plan_hash
 from .plan_dft import DISTORTIONS, PERTURBED_SHARE, SHARD, DftSpec, chains_of, make_plan
@@ -288,7 +289,7 @@ def check_folder(args: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--workers", type=int, default=1, help="processes, one thread each")
+    parser.add_argument("--workers", type=at_least_one, default=1, help="processes, one thread each")
     parser.add_argument("--seed", type=int, default=620)
     parser.add_argument("--scale", type=float, default=1.0, help="size of the plan; 1 is about 1,000 frames")
     parser.add_argument("--shards", default=":", metavar="FIRST:LAST,NUMBER,...", help="only these shards of the plan")
@@ -297,8 +298,6 @@ def main() -> None:
         selected_shards(0, args.shards)
     except ValueError:
         parser.error(f"--shards is a list such as 0:4,10,200: and not {args.shards!r}")
-    if args.workers < 1:
-        parser.error(f"--workers is at least 1, not {args.workers}")
     relaunch("pbtrain.generate_dft", ENVIRONMENT, unlimited_stack=True)  # libxtb needs the stack
     from .psi4_label import Psi4Missing, load_psi4
     try:

@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from . import plan_wide
+from .arguments import at_least_one
 from .generate import ARRAYS, ENVIRONMENT, LABELS, label_frame, label_provenance, pack, write_shard
 from .modelfile import file_hash
 from .plan_more import SEED_FIRST, SEED_WIDE, is_new
@@ -198,7 +199,7 @@ def main() -> None:
     parser.add_argument("--spread", type=float, default=6.0, metavar="KCAL/MOL/A",
                         help="of the worst atom, for a frame to be a candidate")
     parser.add_argument("--permittivity", type=float, help="of the dynamics: 1 is what a run in vacuo sees; default: the plan's")
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--workers", type=at_least_one, default=os.cpu_count())
     args = parser.parse_args()
     if args.seed in (SEED_FIRST, SEED_WIDE):
         parser.error(f"--seed {args.seed} is that of a plan whose molecules are known already; give another one")

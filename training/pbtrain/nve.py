@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from openmm import app, unit
 
+from .arguments import existing_file
 from .dataset import BASES
 from .edge_ops import enable_kernels
 from .label import Ff14sb
@@ -107,9 +108,9 @@ def dynamics(evaluate: TotalEnergy, topology: app.Topology, positions: np.ndarra
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("model", type=Path)
+    parser.add_argument("model", type=existing_file)
     parser.add_argument("--residues", nargs="*", default=[], help="capped residues by ff14SB template name")
-    parser.add_argument("--pdb", type=Path, nargs="*", default=[], help="complete proteins")
+    parser.add_argument("--pdb", type=existing_file, nargs="*", default=[], help="complete proteins")
     parser.add_argument("--picoseconds", type=float, default=1.0)
     parser.add_argument("--ensemble", choices=("nve", "nvt"), default="nve")
     parser.add_argument("--seed", type=int, default=1)

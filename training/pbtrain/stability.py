@@ -32,6 +32,7 @@ import openmm
 from openmm import app, unit
 from tqdm import tqdm
 
+from .arguments import at_least_one, existing_file
 from .molecules import FORCE_FIELD, base_residue, build_topology
 from .plan_wide import residue_forms
 from .sample import Sampler, SamplingError
@@ -232,33 +233,28 @@ def read(path: Path, digest: str) -> list[dict]:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("model", type=Path)
+    parser.add_argument("model", type=existing_file)
     parser.add_argument("--residues", nargs="*", default=["all"],
                         help="all (default), or ff14SB template names: ALA HIP NALA CTRP CYX ...")
-    parser.add_argument("--pdb", type=Path, nargs="*", default=[], help="complete proteins as well")
+    parser.add_argument("--pdb", type=existing_file, nargs="*", default=[], help="complete proteins as well")
     parser.add_argument("--protocol", nargs="+", default=PROTOCOL, metavar="K:PS", help="default: 300:100 500:50")
     parser.add_argument("--solvent", choices=SOLVENTS, default="vacuum")
     parser.add_argument("--constraints", choices=CONSTRAINTS, default="none", help="hbonds: bonds to hydrogen keep their length")
-    parser.add_argument("--repeats", type=int, default=1, help="runs of each form at each temperature, by seed")
+    parser.add_argument("--repeats", type=at_least_one, default=1, help="runs of each form at each temperature, by seed")
     parser.add_argument("--seed", type=int, default=1, help="of the first repeat")
     parser.add_argument("--step", type=float, default=2.0, help="fs (default: 2)")
     parser.add_argument("--hydrogen-mass", type=float, default=3.0, metavar="U", help="0: their own (default: 3)")
-    parser.add_argument("--workers", type=int, default=1, help="processes; each takes one core")
+    parser.add_argument("--workers", type=at_least_one, default=1, help="processes; each takes one core")
     parser.add_argument("--platform", default="Reference", help="OpenMM's; Reference is the fastest for one residue")
     parser.add_argument("--out", type=Path, default=Path("training/runs/stability.jsonl"))
     args = parser.parse_args()
-    if not args.model.is_file():
-        parser.error(f"{args.model} is not a file")
-    for path in args.pdb:
-        if not path.is_file():
-            parser.error(f"--pdb: {path} is not a file")
     try:
         args.protocol = [tuple(map(float, item.split(":"))) for item in args.protocol]
         assert all(len(item) == 2 and min(item) > 0 for item in args.protocol)
     except (ValueError, AssertionError):
         parser.error("--protocol takes temperature:picoseconds, as 300:100")
-    if args.step <= 0 or args.hydrogen_mass < 0 or min(args.repeats, args.workers) < 1:
-        parser.error("--step is above 0, --hydrogen-mass 0 or more, --repeats and --workers 1 or more")
+    if args.step <= 0 or args.hydrogen_mass < 0:
+        parser.error("--step is above 0, --hydrogen-mass 0 or more")
     return args
 
 

@@ -1,6 +1,6 @@
 """Train a ViSNet on E_QM - E_MM (or another --target), within a wall-clock budget, on all cores.
 
-    PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.train training/data/gfn2 training/runs/first \\
+    PYTHONPATH=training:build/python /usr/bin/python3 -m pbtrain.train training/data/wide training/runs/first \\
         --minutes 90 [--resume] [--export models/visnet-gfn2/visnet-gfn2.safetensors]
 
 Gradients come from PluginBridge's core, with threads (--engine core, the default), or from PyTorch, with
@@ -39,7 +39,7 @@ from .muon import make_optimizers
 from .relaunch import relaunch
 from .teacher import Teacher
 from .trainlog import Log
-from .trainoptions import parse
+from .trainoptions import CHECKPOINT, parse
 from .visnet import Architecture, ViSNet
 
 ELEMENTS = [1, 6, 7, 8, 16]
@@ -93,6 +93,7 @@ class Trainer:
 
     def __init__(self, args: argparse.Namespace, rank: int):
         self.args, self.rank = args, rank
+        self.init_hash = file_hash(args.init) if args.init else ""  # now: --export may replace the file
         self.teacher = Teacher(args.teacher, 1 if self.world > 1 else args.processes) if args.teacher else None
         self.train = DataSet(args.data, "train", args.target, selection=args.selection, teacher=self.teacher)
         self.test = DataSet(args.data, "test", args.target, teacher=self.teacher)
@@ -163,7 +164,7 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        return self.args.run / "checkpoint.pt"
+        return self.args.run / CHECKPOINT
 
     def save(self) -> None:
         """Checkpoint: everything that decides the next step."""
@@ -180,7 +181,10 @@ class Trainer:
         if len(state.get("optimizers", [])) != len(self.optimizers):
             sys.exit(f"{self.checkpoint} was not written with --optimizer {self.args.optimizer}: give the one it was, "
                      "or start a run in another folder")
-        self.model.load_state_dict(state["model"])
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            sys.exit(f"{self.checkpoint} is of a network of another shape: give the options of the run's start ({error})")
         self.ema.load_state_dict(state["ema"])
         for optimizer, values in zip(self.optimizers, state["optimizers"]):
             scales = [group["scale"] for group in optimizer.param_groups]
@@ -352,7 +356,7 @@ class Trainer:
             "training_frames": kinds, "training_molecules": len(self.train.molecules),
             "dropped_outliers": self.train.outliers, "generation_counts": self.train.counts,
             **({"teacher": self.teacher.hash} if self.teacher else {}),
-            **({"init": file_hash(self.args.init)} if self.args.init else {}),
+            **({"init": self.init_hash} if self.init_hash else {}),
             "loss": asdict(self.loss), "engine": self.args.engine, "device": self.args.device,
             "processes": self.args.processes, "optimizer": self.args.optimizer, "rate": self.args.lr,
             "others_rate": self.args.others_rate, "decay": self.args.decay,
@@ -375,7 +379,10 @@ def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank,
                                        world_size=args.processes)
-    trainer = Trainer(args, rank)
+    try:
+        trainer = Trainer(args, rank)
+    except ValueError as error:  # data, teacher and network that do not go together
+        sys.exit(f"pbtrain.train: {error}")
     (ResidentLoop(trainer) if trainer.gpu else trainer).run()
     if distributed.is_initialized():
         distributed.barrier()  # a rank that ends while another still talks to it aborts both

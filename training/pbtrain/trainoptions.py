@@ -7,11 +7,13 @@ import shlex
 import sys
 from pathlib import Path
 
+from .arguments import at_least_one, existing_file, existing_folder
 from .cardtables import KINDS
 from .dataset import BASES, Selection
 from .gradients import Loss
 from .visnet import Architecture
 
+CHECKPOINT = "checkpoint.pt"  # in the folder of a run
 # options that --init takes the place of
 SHAPE = ("channels", "layers", "heads", "rbf", "cutoff", "envelope_exponent", "vector_norm")
 
@@ -19,20 +21,20 @@ SHAPE = ("channels", "layers", "heads", "rbf", "cutoff", "envelope_exponent", "v
 def parse(argv: list[str] | None = None, description: str = "") -> argparse.Namespace:
     """Options from `argv`, or the command line; exits with a message where they make no sense."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("data", type=Path, nargs="+", help="folders of shards")
+    parser.add_argument("data", type=existing_folder, nargs="+", help="folders of shards")
     parser.add_argument("run", type=Path)
     parser.add_argument("--shards", type=float, default=1.0, metavar="SHARE", help="train on a part of every folder")
     parser.add_argument("--kinds", nargs="*", default=[], choices=KINDS, help="train on these kinds of molecules only")
     parser.add_argument("--distorted", type=float, default=1.0, metavar="SHARE", help="of the distorted frames to keep")
     parser.add_argument("--minutes", type=float, default=90.0, help="wall-clock budget, over all resumes")
     parser.add_argument("--visits", type=int, help="budget in frames visited, instead of --minutes")
-    parser.add_argument("--init", type=Path, metavar="MODEL", help="begin with this network instead of a new one; where its\n"
+    parser.add_argument("--init", type=existing_file, metavar="MODEL", help="begin with this network instead of a new one; where its\n"
                         "target is another one, with its features and an output of zero")
-    parser.add_argument("--teacher", type=Path, metavar="MODEL",
+    parser.add_argument("--teacher", type=existing_file, metavar="MODEL",
                         help="a network of E_QM - E_GFN2: labels of GFN2-xTB are lifted to its level by adding its energy")
     parser.add_argument("--engine", choices=("core", "torch"), default="core")
     parser.add_argument("--device", default="cpu", help="cuda: PyTorch on a GPU, with --engine torch")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="threads of the core, or processes")
+    parser.add_argument("--processes", type=at_least_one, default=os.cpu_count(), help="threads of the core, or processes")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--export", type=Path)
     parser.add_argument("--export-every", type=float, default=10.0, metavar="MINUTES")
@@ -69,5 +71,7 @@ def parse(argv: list[str] | None = None, description: str = "") -> argparse.Name
     shape = [f"--{name.replace('_', '-')}" for name in SHAPE if getattr(args, name) != parser.get_default(name)]
     if args.init and shape:
         parser.error(f"{', '.join(shape)}: with --init the network's shape is that of {args.init}")
+    if args.resume and not (args.run / CHECKPOINT).is_file():
+        parser.error(f"--resume: {args.run / CHECKPOINT} does not exist: leave --resume out to begin a run")
     args.command = shlex.join(["pbtrain.train", *(sys.argv[1:] if argv is None else argv)])
     return args

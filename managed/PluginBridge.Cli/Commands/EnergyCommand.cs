@@ -10,7 +10,7 @@ namespace PluginBridge.Cli.Commands;
 internal static class EnergyCommand
 {
     private sealed record Request(string File, string Model, string Scheme, bool Forces, bool Uncertainty, bool Json,
-        int Threads, bool DoublePrecision, bool SkipUnknown);
+        int Threads, bool DoublePrecision, bool SkipUnknown, bool Periodic);
 
     internal static Command Create()
     {
@@ -45,14 +45,19 @@ internal static class EnergyCommand
         };
         precision.AcceptOnlyFromAmong("single", "double");
         Option<bool> skipUnknown = CommonOptions.SkipUnknown();
+        var periodic = new Option<bool>("--periodic")
+        {
+            Description = "The file is wrapped into the box of its CRYST1 record: make molecules whole that its faces cut",
+        };
 
         var command = new Command("energy", "Total energy of a protein in vacuo (kJ/mol)")
         {
-            file, model, scheme, forces, uncertainty, json, threads, precision, skipUnknown,
+            file, model, scheme, forces, uncertainty, json, threads, precision, skipUnknown, periodic,
         };
         command.SetAction(parsed => Run(new Request(parsed.GetRequiredValue(file), parsed.GetRequiredValue(model),
             parsed.GetRequiredValue(scheme), parsed.GetValue(forces), parsed.GetValue(uncertainty), parsed.GetValue(json),
-            parsed.GetValue(threads), parsed.GetRequiredValue(precision) == "double", parsed.GetValue(skipUnknown))));
+            parsed.GetValue(threads), parsed.GetRequiredValue(precision) == "double", parsed.GetValue(skipUnknown),
+            parsed.GetValue(periodic))));
         return command;
     }
 
@@ -60,12 +65,17 @@ internal static class EnergyCommand
     {
         PdbFile protein = PdbReader.Read(request.File, request.SkipUnknown);
         Notes.Write(protein);
+        if (request.Periodic && protein.BoxVectors.Length == 0)
+            throw new PluginBridgeException(ErrorCode.File, $"{protein.Name}: --periodic needs a box, and there is no CRYST1 record "
+                + "with one in this file.");
+        double[] box = request.Periodic ? protein.BoxVectors : [];
         using Model model = Model.Load(request.Model);
         using FragmentedSystem system = WholeProtein.Under(model, protein.Topology, request.Scheme);
         using Workspace workspace = system.CreateWorkspace(request.Threads, request.DoublePrecision);
         double[] forces = request.Forces ? new double[protein.Positions.Length] : [];
-        EnsembleSpread? spread = request.Uncertainty ? EnsembleSpread.Of(workspace, model, protein, forces) : null;
-        double energy = spread?.Energy ?? workspace.Evaluate(protein.Positions, forces, quantity: EnergyQuantity.Total);
+        EnsembleSpread? spread = request.Uncertainty ? EnsembleSpread.Of(workspace, model, protein, forces, box) : null;
+        double energy = spread?.Energy ?? workspace.Evaluate(protein.Positions, forces, boxVectors: box,
+            quantity: EnergyQuantity.Total);
 
         if (request.Json)
             WriteJson(request, system.FragmentCount, energy, forces, spread);

@@ -26,13 +26,13 @@ internal sealed class EnsembleSpread
     /// <summary>The total energy, kJ/mol: the members' mean.</summary>
     internal double Energy { get; }
 
-    /// <summary>Evaluates a protein; forces are filled unless empty.</summary>
-    internal static EnsembleSpread Of(Workspace workspace, Model model, PdbFile protein, double[] forces)
+    /// <summary>Evaluates a protein, wrapped into a box unless that is empty; forces are filled unless empty.</summary>
+    internal static EnsembleSpread Of(Workspace workspace, Model model, PdbFile protein, double[] forces, double[] box)
     {
         double[] spreads = new double[protein.Topology.Atoms.Count];
         double[] errors = model.Ensemble.IsCalibrated ? new double[spreads.Length] : [];
         double energy = workspace.EvaluateWithUncertainty(protein.Positions, out double energySpread, spreads, errors, forces,
-            quantity: EnergyQuantity.Total);
+            boxVectors: box, quantity: EnergyQuantity.Total);
         return new EnsembleSpread(model, protein, energy, energySpread, spreads, model.Ensemble.IsCalibrated ? errors : null);
     }
 

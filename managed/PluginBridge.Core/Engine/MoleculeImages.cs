@@ -178,5 +178,5 @@ internal sealed class MoleculeImages
         ErrorCode.InvalidArgument, FormattableString.Invariant(
             $"The bond {_topology.Describe(a)} - {_topology.Describe(b)} is {length:G4} nm long. ") + (periodic
             ? "In this box the molecule is torn apart or bonded to its own periodic image."
-            : "If the positions are wrapped into a periodic box, give the box vectors."));
+            : "If the positions are wrapped into a periodic box, give the box vectors (pluginbridge energy: --periodic)."));
 }

@@ -86,9 +86,12 @@ internal sealed class Gfn2XtbEvaluator : IMoleculeEvaluator
     public void Dispose()
     {
         _disposed = true;
-        foreach (XtbMolecule? calculation in _calculations)
-            calculation?.Dispose();
-        Array.Clear(_calculations);
+        XtbStack.RunHere(() =>
+        {
+            foreach (XtbMolecule? calculation in _calculations)
+                calculation?.Dispose();
+            Array.Clear(_calculations);
+        });
     }
 
     /// <summary>dE/dε_ab = Σ_i (r_i − centroid)_a ∂E/∂r_ib: the energy of a molecule in vacuo does not depend on where

@@ -51,6 +51,13 @@ internal static class XtbStack
         }
     }
 
+    /// <summary>Calls of libxtb that need no such stack, as those that free its objects: on this thread, while no other runs.</summary>
+    public static void RunHere(Action work)
+    {
+        lock (_gate)
+            work();
+    }
+
     private static void Start(Thread thread, int stackBytes)
     {
         try
