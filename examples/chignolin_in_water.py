@@ -15,6 +15,7 @@ import csv
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import openmm
@@ -52,7 +53,7 @@ def parse_arguments():
     parser.add_argument("--seed", type=int, default=1, help="of velocities and thermostat (default 1)")
     parser.add_argument("--pdb", type=Path, default=HERE / "gydpetgtwg.pdb", help="the protein, with hydrogens")
     parser.add_argument("--out", type=Path, default=HERE / "output", help="folder of the results")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, with the model, scheme and lambda that it began with")
     options = parser.parse_args()
     if min(options.report, options.timestep) <= 0:
         parser.error("--report and --timestep are above 0")
@@ -107,6 +108,12 @@ def prepare(topology, system, positions, lambda_name, options):
         context.setParameter(lambda_name, share * options.lambda_value)
         simulation.step(warm)
     return context.getState(getPositions=True, getVelocities=True)
+
+
+def begun_with(path):
+    """Model, scheme and lambda of the run that a System's file is of; they stay as they are."""
+    force = next(f for f in ElementTree.parse(path).iter("Force") if "lambdaDefault" in f.attrib)
+    return force.get("model"), force.get("scheme"), float(force.get("lambdaDefault"))
 
 
 def resume(simulation, out):
@@ -208,12 +215,14 @@ def plot(path, target):
 
 def main(options):
     out = options.out
-    out.mkdir(parents=True, exist_ok=True)
-    potential = pluginbridge.FragmentPotential(options.model, options.scheme)
     if options.resume:
         for name in ("checkpoint.chk", "system.xml", "topology.pdb", "log.csv", "safety.csv"):
             if not (out / name).is_file():
                 sys.exit(f"--resume: {out / name} does not exist; start without --resume first")
+        options.model, options.scheme, options.lambda_value = begun_with(out / "system.xml")
+    out.mkdir(parents=True, exist_ok=True)
+    potential = pluginbridge.FragmentPotential(options.model, options.scheme)
+    if options.resume:
         pluginbridge.loadOpenMMPlugin()
         pdb = app.PDBFile(str(out / "topology.pdb"))
         topology, reference = pdb.topology, pdb.getPositions(asNumpy=True)._value

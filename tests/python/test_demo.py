@@ -50,8 +50,9 @@ def test_chignolin_in_water(plugin, trained, tmp_path):
     assert len(trajectory) == 3
     assert abs(trajectory.xyz).max() < 50
 
-    result = call("chignolin_in_water.py", "--steps", 4, "--resume", "--timestep", 0.5, *short)
+    result = call("chignolin_in_water.py", "--steps", 4, "--resume", "--timestep", 0.5, "--model", "ff14sb", "--lambda", 0.1, *short)
     assert result.returncode == 0, result.stderr
+    assert f"on {trained} (GFN2-xTB" in result.stdout and "lambda 1;" in result.stdout, "what the run began with"
     for name, column in (("log.csv", "time_ps"), ("safety.csv", "time (ps)")):
         times = [float(row[column]) for row in rows(tmp_path / name)]
         assert times == pytest.approx([*(0.002 * k for k in range(1, 16)), 0.031, 0.032], abs=1e-6), "no line lost"

@@ -36,7 +36,6 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
     private readonly ViSNetNetwork<T, V> _net;
     private readonly AttentionHeads<T, V> _heads;
     private readonly NeighborList _neighbors = new();
-    private readonly int H;
     private readonly int _channels;
     private readonly bool _normVectors;
     private readonly List<INativeBuffer> _buffers = [];
@@ -66,6 +65,9 @@ internal sealed unsafe partial class ViSNetGraph<T, V> : IDisposable
         _gEnvelope, _gDirection, _gPair;
     private readonly NativeBuffer<T>[] _gv;
     private readonly NativeBuffer<double> _strain, _atomGradient;
+
+    /// <summary>Channels, padded to whole registers.</summary>
+    private int H { get; }
 
     public ViSNetGraph(ViSNetNetwork<T, V> net)
     {
