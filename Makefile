@@ -48,15 +48,17 @@ accuracy: build
 nve: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py
 
-# The same while pairs of residues come and go: GYDPETGTWG, window3+pairs, 10 ps with the small network (some hours).
+# The same while pairs of residues come and go: GYDPETGTWG, window3+pairs, 10 ps at 1 fs with the small network (an hour or
+# three; goes on where it was ended).
 nve-pairs: build
 	@mkdir -p $(BUILD)/bench
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs \
-	    --model visnet-gfn2-fast --ps 10 --stretch 0.2 --kinds double control --json $(BUILD)/bench/nve-pairs.json
+	    --model visnet-gfn2-fast --ps 10 --dt 1 --stretch 0.2 --kinds double control --json $(BUILD)/bench/nve-pairs.json
 
-# Fragments, gradient and dynamics of 50 random proteins; goes on where it was ended (about an hour).
+# Fragments, gradient and dynamics of 50 random proteins; goes on where it was ended (an hour or three).
 random: build
-	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/accuracy/random_proteins.py $(BUILD)/accuracy/random.jsonl
+	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/accuracy/random_proteins.py $(BUILD)/accuracy/random.jsonl \
+	    --constraints hbonds --step 2
 
 format:
 	dotnet format PluginBridge.sln --exclude bindings/csharp/PluginBridge/Interop

@@ -108,10 +108,10 @@ def summarize(times, energies, wander, atoms):
 
 
 def systems(pb, topology, model, scheme):
-    """The Systems compared, by name."""
+    """The Systems compared, by name; one thread each, as runs go side by side."""
     return {
-        f"{model} double": pb.FragmentPotential(model, scheme, "double").createSystem(topology, removeCMMotion=False),
-        f"{model} single": pb.FragmentPotential(model, scheme, "single").createSystem(topology, removeCMMotion=False),
+        **{f"{model} {precision}": pb.FragmentPotential(model, scheme, precision, threads=1).createSystem(
+            topology, removeCMMotion=False) for precision in ("double", "single")},
         CONTROL: app.ForceField("amber14/protein.ff14SB.xml").createSystem(topology, removeCMMotion=False),
     }
 
