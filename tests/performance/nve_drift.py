@@ -33,6 +33,8 @@ from tqdm import tqdm
 HERE = Path(__file__).resolve().parent
 CONTROL = "control"
 KINDS = ("double", "single", CONTROL)
+KEEP_EVERY = 60  # seconds
+CURVES = ("times", "energies", "squares")
 BLOCKS = 50  # of energies, for the fit without Verlet's wander
 NEAR, UNITS_APART = 0.5, 3  # nm, the outer radius of pairs; residues that no window of three holds
 KT = 300 * unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
@@ -49,6 +51,32 @@ def thermalised(system, positions, seed, picoseconds=2.0):
     integrator.step(round(picoseconds / 0.0005))
     state = context.getState(getPositions=True, getVelocities=True)
     return state.getPositions(), state.getVelocities()
+
+
+class Kept:
+    """A file in which an unfinished run waits to go on; one of other settings counts for nothing."""
+
+    def __init__(self, path, settings):
+        self.path, self.settings, self.since = path, json.dumps(settings, default=str), time.monotonic()
+
+    def load(self):
+        """What was saved last, by name, or None."""
+        if not self.path.exists():
+            return None
+        found = dict(np.load(self.path))
+        return found if str(found["settings"]) == self.settings else None
+
+    def due(self):
+        """Has it been a minute?"""
+        return time.monotonic() - self.since > KEEP_EVERY
+
+    def save(self, curves, state, crossings):
+        """Replaces what was saved before."""
+        self.since = time.monotonic()
+        temporary = self.path.with_suffix(".tmp.npz")
+        np.savez(temporary, **curves, positions=state.getPositions(asNumpy=True)._value, crossings=crossings,
+                 velocities=state.getVelocities(asNumpy=True)._value, settings=self.settings)
+        os.replace(temporary, self.path)
 
 
 class Contacts:
@@ -68,23 +96,40 @@ class Contacts:
             self.crossings += sum(bool(was != now) for was, now in zip(self.near, near))
         self.near = near
 
+    def resume(self, before):
+        """Goes on from what a Kept has loaded."""
+        self.near = None
+        self.look(before["positions"])
+        self.crossings = int(before["crossings"])
 
-def run(system, start, femtoseconds, picoseconds, every=5, watch=None):
-    """Times (ps), total energies and Verlet's wander h^2/24 F.F/m (kJ/mol) along an NVE run."""
+
+def run(system, start, femtoseconds, picoseconds, every=5, watch=None, kept=None):
+    """Times (ps), total energies and Verlet's wander h^2/24 F.F/m (kJ/mol) along an NVE run.
+
+    kept: where the run is kept once a minute, with what watch has seen, and goes on from, bit for bit, if it has been ended.
+    """
     context = openmm.Context(system, openmm.VerletIntegrator(femtoseconds / 1000),
                              openmm.Platform.getPlatformByName("Reference"))
     context.setPositions(start[0])
     context.setVelocities(start[1])
     masses = np.array([system.getParticleMass(k)._value for k in range(system.getNumParticles())])
-    times, energies, squares = [], [], []
-    for _ in range(round(picoseconds / (femtoseconds / 1000) / every)):
+    before = kept.load() if kept else None
+    times, energies, squares = (before[name].tolist() for name in CURVES) if before else ([], [], [])
+    if before:
+        context.setPositions(before["positions"])
+        context.setVelocities(before["velocities"])
+        context.setTime(times[-1])
+        watch.resume(before)
+    while len(times) < round(picoseconds / (femtoseconds / 1000) / every):
         context.getIntegrator().step(every)
-        state = context.getState(getEnergy=True, getForces=True, getPositions=watch is not None)
+        state = context.getState(getEnergy=True, getForces=True, getPositions=watch is not None, getVelocities=kept is not None)
         if watch is not None:
             watch.look(state.getPositions(asNumpy=True)._value)
         times.append(state.getTime()._value)
         energies.append((state.getPotentialEnergy() + state.getKineticEnergy())._value)
         squares.append(((state.getForces(asNumpy=True)._value**2).sum(1) / masses).sum())
+        if kept and kept.due():
+            kept.save(dict(zip(CURVES, (times, energies, squares))), state, watch.crossings)
     return np.array(times), np.array(energies), (femtoseconds / 1000)**2 / 24 * np.array(squares)
 
 
@@ -97,14 +142,20 @@ def fit(blocks, energies, *columns):
     return found[1:], np.sqrt(variance * np.diag(np.linalg.inv(matrix.T @ matrix)))[1:]
 
 
+def fluctuation(times, energies):
+    """Standard deviation of energies about a straight line through them."""
+    slope, offset = np.polyfit(times, energies, 1)
+    return float((energies - slope * times - offset).std())
+
+
 def summarize(times, energies, wander, atoms):
     """Drift (kJ/mol/ps an atom; kT/ns an atom), also without Verlet's wander; standard errors; fluctuation (kJ/mol)."""
-    slope, offset = np.polyfit(times, energies, 1)
+    slope = np.polyfit(times, energies, 1)[0]
     _, (error,) = fit(10, energies, times)
     (true, wander_coefficient), (true_error, _) = fit(BLOCKS, energies, times, wander)
     return dict(drift=slope / atoms, driftError=error / atoms, drift_kT_per_ns=slope / atoms * 1000 / KT,
                 trueDrift=true / atoms, trueDriftError=true_error / atoms, wanderCoefficient=-wander_coefficient,
-                fluctuation=float((energies - slope * times - offset).std()))
+                fluctuation=fluctuation(times, energies))
 
 
 def systems(pb, topology, model, scheme):
@@ -126,13 +177,21 @@ def measure(task):
     system, atoms = compared[name], pdb.topology.getNumAtoms()
     begin = time.time()
     contacts = Contacts(pdb.topology)
-    summary = summarize(*run(system, start, options.dt, options.ps, options.every, contacts), atoms) | {"crossings": contacts.crossings}
-    milliseconds = (time.time() - begin) / (options.ps * 1000 / options.dt) * 1000
+    kept = options.json and Kept(options.json.with_suffix(f".{kind}-{seed}.npz"), settings(options))
+    done = len(before["times"]) * options.every if kept and (before := kept.load()) else 0
+    summary = summarize(*run(system, start, options.dt, options.ps, options.every, contacts, kept), atoms) | {"crossings": contacts.crossings}
+    milliseconds = (time.time() - begin) / max(1, options.ps * 1000 / options.dt - done) * 1000
     # the fluctuation at both steps over the same stretch of time
     stretch = min(options.ps, options.stretch)
-    coarse, fine = (summarize(*run(system, start, dt, stretch, every), atoms)["fluctuation"]
-                    for dt, every in ((options.dt, options.every), (options.dt / 2, 2 * options.every))) if stretch > 0 else (np.nan, np.nan)
+    halves = ((options.dt, options.every), (options.dt / 2, 2 * options.every)) if stretch > 0 else ()
+    coarse, fine = [fluctuation(*run(system, start, dt, stretch, every)[:2]) for dt, every in halves] or (np.nan, np.nan)
     return summary | dict(system=name, kind=kind, seed=seed, ratio=coarse / fine, fluctuationHalfStep=fine, msPerStep=milliseconds)
+
+
+def settings(options):
+    """What decides the outcome of a run, besides its kind and seed."""
+    return {name: value for name, value in vars(options).items() if name not in ("seeds", "kinds", "jobs", "json")} \
+        | {"hash": pluginbridge.FragmentPotential(options.model).model.hash}
 
 
 def line(r):
@@ -154,14 +213,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs side by side")
     parser.add_argument("--pdb", default=str(HERE.parent / "python" / "structures" / "capped_alanine.pdb"))
-    parser.add_argument("--json", type=Path, help="file for the results; runs that it has, of the same options, are not repeated")
+    parser.add_argument("--json", type=Path, help="file for the results; runs that it has, of the same options, are not repeated, and those that were "
+                        "ended go on (from *.npz beside it)")
     options = parser.parse_args()
     if round(options.ps * 1000 / options.dt / options.every) < BLOCKS:
         parser.error(f"--ps {options.ps:g} has fewer than {BLOCKS} energies: take a longer run or a smaller --every")
 
     atoms = app.PDBFile(options.pdb).topology.getNumAtoms()
-    asked = {name: value for name, value in vars(options).items() if name not in ("seeds", "kinds", "jobs", "json")} \
-        | {"hash": pluginbridge.FragmentPotential(options.model).model.hash}
+    asked = settings(options)
     results = []
     if options.json and options.json.exists() and (before := json.loads(options.json.read_text()))["options"] == asked:
         results = before["results"]
@@ -179,6 +238,7 @@ def main():
             sys.stdout.flush()
             if options.json:
                 options.json.write_text(json.dumps(dict(options=asked, results=results), indent=1))
+                options.json.with_suffix(f".{r['kind']}-{r['seed']}.npz").unlink(missing_ok=True)
     for name in sorted({r["system"] for r in results}):
         found = [r for r in results if r["system"] == name]
         print(f"{name}: mean size of the drift {np.mean([abs(r['drift']) for r in found]):.1e}, "

@@ -1,6 +1,12 @@
 """Energy conservation: short versions of nve_drift.py, which runs 100 ps."""
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+
+from conftest import STAGED
 
 openmm = pytest.importorskip("openmm")
 import nve_drift  # noqa: E402
@@ -53,3 +59,36 @@ def test_the_fit_finds_a_drift():
     assert summary["wanderCoefficient"] == pytest.approx(0.98, abs=0.02)
     assert abs(summary["drift"] - 0.02) > 2e-4
     assert summary["fluctuation"] == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
+
+
+def test_a_run_that_was_ended_goes_on_bit_for_bit(plugin, pentapeptide, tmp_path, monkeypatch):
+    monkeypatch.setattr(nve_drift, "KEEP_EVERY", 0)
+    system = nve_drift.systems(plugin, pentapeptide.topology, "ff14sb", "whole")[nve_drift.CONTROL]
+    begin = nve_drift.thermalised(system, pentapeptide.positions, 1, 0.05)
+
+    def run(picoseconds, name, settings="a"):
+        contacts = nve_drift.Contacts(pentapeptide.topology)
+        curves = nve_drift.run(system, begin, 0.5, picoseconds, 5, contacts, nve_drift.Kept(tmp_path / name, settings))
+        return curves, contacts.crossings
+
+    straight = run(0.1, "straight.npz")
+    run(0.05, "ended.npz")
+    assert nve_drift.Kept(tmp_path / "ended.npz", "b").load() is None, "another run's"
+    resumed = run(0.1, "ended.npz")
+    assert resumed[1] == straight[1] and len(resumed[0][0]) == 40
+    for a, b in zip(resumed[0], straight[0]):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_finished_runs_are_not_repeated(plugin, tmp_path):
+    out = tmp_path / "nve.json"
+    command = [sys.executable, nve_drift.__file__, "--model", "ff14sb", "--kinds", "control", "--ps", "0.15", "--stretch", "0.05",
+               "--dt", "0.5", "--seeds", "1", "--jobs", "1", "--json", str(out)]
+    environment = {"PYTHONPATH": str(STAGED), "PATH": "/usr/bin:/bin"}
+    first = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert first.returncode == 0, first.stderr
+    found, = json.loads(out.read_text())["results"]
+    assert found["kind"] == "control" and found["seed"] == 1 and 2 < found["ratio"] < 6 and not list(tmp_path.glob("*.npz"))
+    written = out.stat().st_mtime_ns
+    again = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert again.stdout == first.stdout and out.stat().st_mtime_ns == written
