@@ -46,12 +46,11 @@ accuracy: build
 
 # Energy conservation: 100 ps NVE of a capped alanine against a plain ff14SB control, three seeds (a quarter of an hour).
 nve: build
-	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py
+	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py --json $(BUILD)/bench/nve.json
 
 # The same while pairs of residues come and go: GYDPETGTWG, window3+pairs, 10 ps at 1 fs with the small network (an hour or
 # three; goes on where it was ended).
 nve-pairs: build
-	@mkdir -p $(BUILD)/bench
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs \
 	    --model visnet-gfn2-fast --ps 10 --dt 1 --stretch 0.2 --kinds double control --json $(BUILD)/bench/nve-pairs.json
 

@@ -53,7 +53,8 @@ def parse_arguments():
     parser.add_argument("--seed", type=int, default=1, help="of velocities and thermostat (default 1)")
     parser.add_argument("--pdb", type=Path, default=HERE / "gydpetgtwg.pdb", help="the protein, with hydrogens")
     parser.add_argument("--out", type=Path, default=HERE / "output", help="folder of the results")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, with the model, scheme and lambda that it began with")
+    parser.add_argument("--resume", action="store_true",
+                        help="go on from the checkpoint in --out, with the model, scheme and lambda that it began with")
     options = parser.parse_args()
     if min(options.report, options.timestep) <= 0:
         parser.error("--report and --timestep are above 0")

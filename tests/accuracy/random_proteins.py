@@ -166,6 +166,8 @@ def main() -> None:
     parser.add_argument("--step", type=float, default=1.0, help="fs (default: 1)")
     parser.add_argument("--model", default="visnet-gfn2")
     options = parser.parse_args()
+    if min(options.ps, options.step) <= 0:
+        parser.error("--ps and --step are above 0")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     settings = {"model": options.model, "hash": hash_of(options.model), "ps": options.ps, "step": options.step,

@@ -222,6 +222,8 @@ def main():
     atoms = app.PDBFile(options.pdb).topology.getNumAtoms()
     asked = settings(options)
     results = []
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
     if options.json and options.json.exists() and (before := json.loads(options.json.read_text()))["options"] == asked:
         results = before["results"]
     print(f"{options.ps:g} ps NVE at {options.dt:g} fs, {atoms} atoms, scheme {options.scheme}")

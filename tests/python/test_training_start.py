@@ -190,6 +190,11 @@ def test_a_card_tells_what_a_run_began_with(data, start, tmp_path):
     begun = trainer(data, tmp_path, "--init", start, "--export", start)
     begun.export()
     assert load_model(start)[1]["provenance"]["init"] == before != file_hash(start)
+    (tmp_path / "run").mkdir()
+    begun.save()
+    resumed = trainer(data, tmp_path, "--init", start, "--export", start, "--resume")
+    resumed.export()
+    assert load_model(start)[1]["provenance"]["init"] == before
 
 
 def test_patience_ends_a_run_with_the_best_weights(data, tmp_path):

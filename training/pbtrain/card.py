@@ -123,7 +123,6 @@ class Inputs:
             parts += ["![Backbone RMSD, native contacts and hydrogen bonds over time](hairpin.png)"]
         return parts
 
-
     def nve(self, path: Path | None) -> list[str]:
         """What pbtrain.nve printed."""
         if path is None:

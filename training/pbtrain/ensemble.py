@@ -16,6 +16,7 @@ import json
 import os
 from pathlib import Path
 
+from .arguments import existing_file
 from .modelfile import file_hash
 
 FORMAT = 1
@@ -60,14 +61,11 @@ def save(path: str | os.PathLike, content: dict) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("output", type=Path)
-    parser.add_argument("members", type=Path, nargs="+")
+    parser.add_argument("members", type=existing_file, nargs="+")
     parser.add_argument("--name", help="by default the file's")
     args = parser.parse_args()
     if len(args.members) < 2:
         parser.error("an ensemble has two or more members")
-    for member in args.members:
-        if not member.is_file():
-            parser.error(f"{member} does not exist")
     write_ensemble(args.output, args.members, args.name)
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .arguments import existing_file
 from .constrained import Potential
 from .label import KJ_PER_KCAL
 from .systems import RARE, STANDARD
@@ -211,16 +212,14 @@ def figure(results: dict, path: Path, title: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("model", type=Path, nargs="?", help="model file; without it only GFN2-xTB and ff14SB are scanned")
+    parser.add_argument("model", type=existing_file, nargs="?", help="model file; without it only GFN2-xTB and ff14SB are scanned")
     parser.add_argument("--residues", nargs="+", default=["ALA", "GLY", "PRO", "VAL"], help="ff14SB template names")
     parser.add_argument("--scans", type=Path, default=Path("training/data/ramachandran"), help="folder of the scans")
-    parser.add_argument("--reference", type=Path, help="GFN2's energies, as --write-reference wrote them")
+    parser.add_argument("--reference", type=existing_file, help="GFN2's energies, as --write-reference wrote them")
     parser.add_argument("--write-reference", type=Path, help="write GFN2's energies, for --reference")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--figure", type=Path, help="PNG")
     args = parser.parse_args()
-    if args.model is not None and not args.model.is_file():
-        parser.error(f"{args.model} is not a file")
     if unknown := [name for name in args.residues if name not in SCANNED]:
         parser.error(f"--residues {' '.join(unknown)}: choose from {' '.join(SCANNED)}")
     known = json.loads(args.reference.read_text())["residues"] if args.reference else {}

@@ -169,7 +169,7 @@ class Trainer:
     def save(self) -> None:
         """Checkpoint: everything that decides the next step."""
         state = {"model": self.model.state_dict(), "ema": self.ema.state_dict(),
-                 "optimizers": [o.state_dict() for o in self.optimizers], "reference": self.reference,
+                 "optimizers": [o.state_dict() for o in self.optimizers], "reference": self.reference, "init": self.init_hash,
                  "direction": getattr(self.gradients, "direction", None), "patience": vars(self.patience),
                  **{k: getattr(self, k) for k in ("step", "epoch", "position", "frames", "elapsed", "order")}}
         temporary = self.checkpoint.with_suffix(".tmp")
@@ -194,6 +194,7 @@ class Trainer:
         if state["direction"] is not None:
             self.gradients.direction = state["direction"]
         vars(self.patience).update(state["patience"] | {"tests": self.args.patience})
+        self.init_hash = state.get("init", self.init_hash)  # of the run's start: the file may be another one since
         self.set_reference(state["reference"])  # the fresh ones know shards that have come since
         for k in ("step", "epoch", "position", "frames", "elapsed"):
             setattr(self, k, state[k])
