@@ -71,6 +71,14 @@ def trained(pb):
 
 
 @pytest.fixture(scope="session")
+def fast(pb):
+    """Name of the small shipped network, for tests that need many calls of a trained one."""
+    if "visnet-gfn2-fast" not in pb.models():
+        pytest.skip("the model visnet-gfn2-fast is not in the staged package")
+    return "visnet-gfn2-fast"
+
+
+@pytest.fixture(scope="session")
 def gfn2(pb):
     """Name of the GFN2-xTB potential."""
     if not pb.hasFeature("gfn2-xtb"):

@@ -46,8 +46,8 @@ def test_network(plugin, any_network, pentapeptide, scheme):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_trained_network_on_chignolin(plugin, trained, chignolin, scheme):
-    checkNetwork(plugin, trained, scheme, chignolin, seed=6, count=8)
+def test_trained_network_on_chignolin(plugin, fast, chignolin, scheme):
+    checkNetwork(plugin, fast, scheme, chignolin, seed=6, count=8)
 
 
 def test_region_with_borders(plugin, any_network, pentapeptide):

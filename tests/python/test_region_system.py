@@ -135,11 +135,11 @@ def test_charmm_host_with_ff14sb_in_its_place_is_ff14sb(plugin, chignolin):
 
 
 @pytest.mark.slow
-def test_charmm_host_conserves_energy(plugin, trained, chignolin):
+def test_charmm_host_conserves_energy(plugin, fast, chignolin):
     """NVE at 0.5 fs and at half that: the fluctuation of the total energy falls with the square of the step."""
     forcefield = forceField(*CHARMM)
     system = forcefield.createSystem(chignolin.topology, nonbondedMethod=app.NoCutoff)
-    mixed = plugin.FragmentPotential(trained, precision="double").createMixedSystem(
+    mixed = plugin.FragmentPotential(fast, precision="double").createMixedSystem(
         chignolin.topology, system, regionSystem=plugin.createRegionSystem(chignolin.topology, forcefield))
     spreads = []
     for step in (0.0005, 0.00025):

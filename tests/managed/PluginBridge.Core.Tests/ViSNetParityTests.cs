@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using PluginBridge.Core.Potentials;
 using PluginBridge.Core.Potentials.ViSNet;
 
@@ -39,10 +40,14 @@ public class ViSNetParityTests
     {
         var test = ViSNetReferences.Load(model).First(c => c.Name == "ACE-TRP-NME");
         using var potential = ViSNetPotential.Load(ViSNetReferences.ModelPath(model));
-        Check(test, potential.Create<float, Simd512<float>>([test.Molecule], 1), SingleTolerance, true);
+        // Without such registers, 512 bits are emulated, for minutes: there the smaller network stands for both.
+        bool wide = Vector512.IsHardwareAccelerated || model == "channels20";
+        if (wide)
+            Check(test, potential.Create<float, Simd512<float>>([test.Molecule], 1), SingleTolerance, true);
         Check(test, potential.Create<float, Simd256<float>>([test.Molecule], 1), SingleTolerance, true);
         Check(test, potential.Create<float, Simd128<float>>([test.Molecule], 1), SingleTolerance, true);
-        Check(test, potential.Create<double, Simd512<double>>([test.Molecule], 1), DoubleTolerance);
+        if (wide)
+            Check(test, potential.Create<double, Simd512<double>>([test.Molecule], 1), DoubleTolerance);
         Check(test, potential.Create<double, Simd256<double>>([test.Molecule], 1), DoubleTolerance);
         Check(test, potential.Create<double, Simd128<double>>([test.Molecule], 1), DoubleTolerance);
     }
