@@ -36,11 +36,14 @@ from openmm import app, unit
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "training"))
+
+from pbtrain.stability import CONSTRAINTS  # noqa: E402
+
 CONTROL = "control"
 KINDS = ("double", "single", CONTROL)
 KEEP_EVERY = 60  # seconds
 CURVES = ("times", "energies", "squares")
-CONSTRAINTS = {"none": None, "hbonds": app.HBonds}
 TOLERANCE = 1e-9  # of constraints, relative
 BLOCKS = 50  # of energies, for the fit without Verlet's wander
 NEAR, UNITS_APART = 0.5, 3  # nm, the outer radius of pairs; residues that no window of three holds

@@ -62,20 +62,22 @@ def any_network(request):
     return _fixture_model({"correction": "tiny", "correction to non-bonded": "nonbonded", "absolute": "small"}[request.param])
 
 
+def _shipped(pb, name):
+    if name not in pb.models():
+        pytest.skip(f"the model {name} is not in the staged package")
+    return name
+
+
 @pytest.fixture(scope="session")
 def trained(pb):
     """Name of the shipped network."""
-    if "visnet-gfn2" not in pb.models():
-        pytest.skip("the model visnet-gfn2 is not in the staged package")
-    return "visnet-gfn2"
+    return _shipped(pb, "visnet-gfn2")
 
 
 @pytest.fixture(scope="session")
 def fast(pb):
     """Name of the small shipped network, for tests that need many calls of a trained one."""
-    if "visnet-gfn2-fast" not in pb.models():
-        pytest.skip("the model visnet-gfn2-fast is not in the staged package")
-    return "visnet-gfn2-fast"
+    return _shipped(pb, "visnet-gfn2-fast")
 
 
 @pytest.fixture(scope="session")

@@ -61,9 +61,11 @@ def test_the_fit_finds_a_drift():
     assert summary["fluctuation"] == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
 
 
-def test_a_run_that_was_ended_goes_on_bit_for_bit(plugin, pentapeptide, tmp_path, monkeypatch):
+@pytest.mark.parametrize("constraints", nve_drift.CONSTRAINTS)
+def test_a_run_that_was_ended_goes_on_bit_for_bit(plugin, pentapeptide, tmp_path, monkeypatch, constraints):
     monkeypatch.setattr(nve_drift, "KEEP_EVERY", 0)
-    system = nve_drift.systems(plugin, pentapeptide.topology, "ff14sb", "whole")[nve_drift.CONTROL]
+    system = nve_drift.systems(plugin, pentapeptide.topology, "ff14sb", "whole",
+                               nve_drift.CONSTRAINTS[constraints])[nve_drift.CONTROL]
     begin = nve_drift.thermalised(system, pentapeptide.positions, 1, 0.05)
 
     def run(picoseconds, name, settings="a"):
