@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Runs every test suite (NUnit, ctest, pytest) and ends with one line over all of them.
+"""Runs every test suite (NUnit beside ctest, then pytest) and ends with one line over all of them.
 
     tests/run_all.py [--fast] [--only managed|native|python]
 
@@ -7,9 +7,12 @@
 nothing failed and every suite ran at least one test.
 """
 import argparse
+import concurrent.futures
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -26,12 +29,13 @@ def environment():
     return env
 
 
-def run(command, **options):
-    print("+ " + " ".join(map(str, command)), flush=True)
-    return subprocess.run(command, cwd=ROOT, env=environment(), **options).returncode
+def run(command, output):
+    """Exit status of a command that writes to a file."""
+    print("+ " + " ".join(map(str, command)), file=output, flush=True)
+    return subprocess.run(command, cwd=ROOT, env=environment(), stdout=output, stderr=subprocess.STDOUT).returncode
 
 
-def managed(fast):
+def managed(fast, output):
     """NUnit: counts (passed, failed, skipped), the failed tests with their messages, and the exit status."""
     for old in RESULTS.glob("*.trx"):
         old.unlink()
@@ -39,7 +43,7 @@ def managed(fast):
                "-nodeReuse:false", "--logger", "trx", "--results-directory", RESULTS, "-v", "quiet"]
     if fast:
         command += ["--filter", "TestCategory!=Slow"]
-    status = run(command)
+    status = run(command, output)
     counts, failures = [0, 0, 0], []
     for report in RESULTS.glob("*.trx"):
         root = ET.parse(report).getroot()
@@ -48,7 +52,7 @@ def managed(fast):
         failed = sum(int(counters[key]) for key in ("failed", "error", "timeout", "aborted"))
         counts = [counts[0] + passed, counts[1] + failed, counts[2] + total - passed - failed]
         failures += [(test.get("testName"), test.findtext(".//{*}Message", ""))
-                     for test in root.iter("{*}UnitTestResult") if test.get("outcome") not in ("Passed", "NotExecuted")]
+                     for test in root.iterfind(".//{*}UnitTestResult") if test.get("outcome") not in ("Passed", "NotExecuted")]
     return counts, failures, status
 
 
@@ -66,23 +70,40 @@ def junit(report):
     return counts, failures
 
 
-def native(fast):
+def native(fast, output):
     """ctest: the C ABI, the install tree's consumer, the OpenMM plugin."""
     report = RESULTS / "ctest.xml"
     report.unlink(missing_ok=True)
     command = ["ctest", "--test-dir", BUILD / "cmake", "--output-on-failure", "--output-junit", report]
-    status = run(command + (["-LE", "slow"] if fast else []))
+    status = run(command + (["-LE", "slow"] if fast else []), output)
     return *junit(report), status
 
 
-def python(fast):
+def python(fast, output):
     """pytest: the Python package, OpenMM, training, the bindings generator; a file's tests stay in one process."""
     report = RESULTS / "pytest.xml"
     report.unlink(missing_ok=True)
     command = [PYTHON, "-m", "pytest", "tests/python", "-q", "-rs", f"--junitxml={report}",
                "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
-    status = run(command + (["-m", "not slow"] if fast else []))
+    status = run(command + (["-m", "not slow"] if fast else []), output)
     return *junit(report), status
+
+
+def results(suites, fast):
+    """What suites return that run side by side, each as it ends. One alone writes to the terminal at once."""
+    if len(suites) == 1:
+        yield suites[0], suites[0](fast, sys.stdout)
+        return
+    print(f"{' and '.join(suite.__name__ for suite in suites)} side by side: what they say follows as they end", flush=True)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        outputs = {suite: tempfile.TemporaryFile("w+") for suite in suites}
+        running = {pool.submit(suite, fast, outputs[suite]): suite for suite in suites}
+        for ended in concurrent.futures.as_completed(running):
+            suite = running[ended]
+            with outputs[suite] as output:
+                output.seek(0)
+                shutil.copyfileobj(output, sys.stdout)
+            yield suite, ended.result()
 
 
 def main():
@@ -93,9 +114,11 @@ def main():
     RESULTS.mkdir(parents=True, exist_ok=True)
 
     total, failures, sound = [0, 0, 0], [], True
-    for suite in (managed, native, python):
-        if arguments.only in (None, suite.__name__):
-            counts, failed, status = suite(arguments.fast)
+    groups = [(managed, native), (python,)]  # the first two keep hardly more than one core busy each
+    if arguments.only:
+        groups = [[suite] for group in groups for suite in group if suite.__name__ == arguments.only]
+    for group in groups:
+        for suite, (counts, failed, status) in results(group, arguments.fast):
             failures += failed
             print(f"{suite.__name__}: {counts[0]} passed, {counts[1]} failed, {counts[2]} skipped", flush=True)
             if status != 0 and counts[1] == 0:

@@ -65,13 +65,12 @@ def sequence(seed: int) -> list[list[str]]:
 
 def invariants(evaluator, atoms: int) -> dict[str, float]:
     """Largest deviations from: every atom once; every pair that shares a fragment once."""
-    once, pairs, shared = np.zeros(atoms), np.zeros((atoms, atoms)), np.zeros((atoms, atoms), bool)
-    for fragment in evaluator.fragments:
-        inside = np.zeros(atoms)
-        inside[fragment.atoms] = 1
-        once += fragment.coefficient * inside
-        pairs += fragment.coefficient * np.outer(inside, inside)
-        shared |= np.outer(inside, inside) > 0
+    fragments = evaluator.fragments
+    inside = np.zeros((len(fragments), atoms))
+    for row, fragment in zip(inside, fragments):
+        row[fragment.atoms] = 1
+    coefficients = np.array([fragment.coefficient for fragment in fragments])
+    once, pairs, shared = coefficients @ inside, inside.T @ (coefficients[:, None] * inside), inside.T @ inside > 0
     return {"atoms": float(abs(once - 1).max()), "pairs": float(abs(pairs[shared] - 1).max()),
             "covered": float(shared.mean())}
 

@@ -55,16 +55,20 @@ def test_a_run_is_not_taken_for_another():
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(50))
 def test_fragments_and_gradient(pb, network, seed):
-    """All schemes of all fifty, relaxed under ff14SB, with a network of random weights: neither depends on training."""
+    """Fragments in all schemes; the gradient in two, the default and one of the others in turn. Relaxed under ff14SB, with a
+    network of random weights: neither depends on training."""
     molecule = build_topology(random_proteins.sequence(seed))
     sampler = Sampler(molecule, np.random.default_rng(seed), contact="side")
     sampler.start(300.0, attempts=40)
+    default, *others = random_proteins.SCHEMES
     for scheme in random_proteins.SCHEMES:
         evaluator = pb.Evaluator(molecule.topology, network, scheme, precision="double", threads=1)
         found = random_proteins.invariants(evaluator, len(molecule.numbers))
         assert found["atoms"] < 1e-9 and found["pairs"] < 1e-9, scheme
         assert (found["covered"] == 1) == (scheme == "whole" or "pairs" in scheme), scheme
-        assert random_proteins.gradient_error(evaluator, sampler.positions() / 10, np.random.default_rng(seed)) < 1e-7, scheme
+        if scheme in (default, others[seed % len(others)]):
+            error = random_proteins.gradient_error(evaluator, sampler.positions() / 10, np.random.default_rng(seed))
+            assert error < 1e-7, scheme
 
 
 @pytest.mark.slow
