@@ -1,8 +1,6 @@
 """Frames of proteins at 300 K and their whole-protein GFN2-xTB energies and forces; kept, so a run can go on."""
 from __future__ import annotations
 
-import os
-import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +13,9 @@ sys.path.insert(0, str(ROOT / "training"))
 
 def withUnlimitedStack() -> None:
     """Starts this process anew with the stack that libxtb needs for whole proteins."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
-        os.execve(sys.executable, [sys.executable, *sys.argv],
-                  os.environ | {"OMP_STACKSIZE": "1G", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
+    from pbtrain.relaunch import relaunch
+
+    relaunch(None, {"OMP_STACKSIZE": "1G", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}, unlimited_stack=True)
 
 
 @dataclass

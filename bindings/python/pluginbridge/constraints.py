@@ -116,7 +116,7 @@ def subTopology(topology, particles):
     ----------
     topology : openmm.app.Topology
     particles : sequence of int
-        Ascending indices, whole residues.
+        Indices, in any order.
     """
     from openmm import app
 

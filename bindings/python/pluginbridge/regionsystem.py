@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from .constraints import subTopology
 from .errors import ForceFieldMismatchError, InvalidArgumentError
 from .region import RegionArrays, regionArrays
 
@@ -58,7 +59,7 @@ def createRegionSystem(topology, forcefield, atoms: Optional[Iterable[int]] = No
         raise InvalidArgumentError(f"the region cuts a molecule ({arrays.describe(int(outside[0]))} is not in it): make its "
                                    "System yourself, from the host's terms between atoms of the region")
     try:
-        return forcefield.createSystem(_part(topology, set(arrays.regionParticles.tolist())),
+        return forcefield.createSystem(subTopology(topology, arrays.regionParticles),
                                        nonbondedMethod=app.NoCutoff, removeCMMotion=False, **args)
     except ValueError as error:
         raise InvalidArgumentError(f"the force field does not fit the region: {error}") from error
@@ -91,27 +92,6 @@ def checkRegionSystem(system, regionSystem, arrays: RegionArrays) -> None:
             values = ", ".join(f"{value:.6g}" if isinstance(value, float) else str(value) for value in parameters)
             raise ForceFieldMismatchError(f"the region's System is not the host's force field: {kind} of {names} "
                                           f"({values}): {text}")
-
-
-def _part(topology, chosen: set):
-    """The topology of some atoms, in their order."""
-    from openmm import app
-
-    part, atoms = app.Topology(), {}
-    for chain in topology.chains():
-        if not any(atom.index in chosen for atom in chain.atoms()):
-            continue
-        newChain = part.addChain(chain.id)
-        for residue in chain.residues():
-            members = [atom for atom in residue.atoms() if atom.index in chosen]
-            if members:
-                newResidue = part.addResidue(residue.name, newChain, residue.id, residue.insertionCode)
-                for atom in members:
-                    atoms[atom] = part.addAtom(atom.name, atom.element, newResidue)
-    for a, b in topology.bonds():
-        if a in atoms and b in atoms:
-            part.addBond(atoms[a], atoms[b])
-    return part
 
 
 def _terms(system, local: dict) -> Counter:
