@@ -27,11 +27,28 @@ def solvated(peptide, forcefield, padding=0.5):
     return modeller.topology, np.array(modeller.positions.value_in_unit(unit.nanometer))
 
 
-def charmmHost(peptide, **args):
-    forcefield = forceField(*CHARMM)
-    topology, positions = solvated(peptide, forcefield)
-    system = forcefield.createSystem(topology, nonbondedMethod=app.PME, nonbondedCutoff=0.6 * unit.nanometer, **args)
-    return forcefield, topology, positions, system
+@functools.lru_cache(maxsize=None)
+def _charmm(peptide, constraints):
+    topology, positions = solvated(peptide, forceField(*CHARMM))
+    system = forceField(*CHARMM).createSystem(topology, nonbondedMethod=app.PME, nonbondedCutoff=0.6 * unit.nanometer,
+                                              constraints=constraints)
+    return topology, positions, system
+
+
+def charmmHost(peptide, constraints=None):
+    """A peptide on CHARMM36 in water: topology, positions (nm), System. OpenMM takes seconds for each: kept, and copied."""
+    topology, positions, system = _charmm(peptide, constraints)
+    return topology, positions, copy.deepcopy(system)
+
+
+@functools.lru_cache(maxsize=None)
+def _charmmAlone(plugin, topology, constraints):
+    return plugin.createRegionSystem(topology, forceField(*CHARMM), constraints=constraints)
+
+
+def charmmAlone(plugin, topology, constraints=None):
+    """The protein of such a host alone."""
+    return copy.deepcopy(_charmmAlone(plugin, topology, constraints))
 
 
 def amoebaHost(peptide):
@@ -87,8 +104,8 @@ def test_the_region_torn_apart_over_periodic_images(plugin, network, pentapeptid
 
 def test_charmm_host(plugin, any_network, chignolin):
     """Energy against the parts by hand, forces against differences, lambda from the host to the model."""
-    forcefield, topology, positions, system = charmmHost(chignolin)
-    alone = plugin.createRegionSystem(topology, forcefield)
+    topology, positions, system = charmmHost(chignolin)
+    alone = charmmAlone(plugin, topology)
     mixed = plugin.FragmentPotential(any_network, precision="double").createMixedSystem(topology, system, regionSystem=alone)
     ctx = hosts.context(mixed, positions)
     total, forces = hosts.evaluate(ctx)
@@ -104,15 +121,15 @@ def test_charmm_host(plugin, any_network, chignolin):
 
 
 def test_charmm_host_is_refused_without_its_region_system(plugin, network, chignolin):
-    _, topology, _, system = charmmHost(chignolin)
+    topology, _, system = charmmHost(chignolin)
     with pytest.raises(plugin.PluginBridgeError):
         plugin.FragmentPotential(network).createMixedSystem(topology, system)
 
 
 def test_charmm_host_through_xml(plugin, network, chignolin):
-    forcefield, topology, positions, system = charmmHost(chignolin)
+    topology, positions, system = charmmHost(chignolin)
     mixed = plugin.FragmentPotential(network).createMixedSystem(
-        topology, system, regionSystem=plugin.createRegionSystem(topology, forcefield))
+        topology, system, regionSystem=charmmAlone(plugin, topology))
     text = openmm.XmlSerializer.serialize(mixed)
     again = openmm.XmlSerializer.deserialize(text)
     assert openmm.XmlSerializer.serialize(again) == text
@@ -123,10 +140,9 @@ def test_charmm_host_through_xml(plugin, network, chignolin):
 
 def test_charmm_host_with_ff14sb_in_its_place_is_ff14sb(plugin, chignolin):
     """Of a host in vacuo nothing is left: OpenMM's own ff14SB System gives the same energy and forces."""
-    forcefield = forceField(*CHARMM)
-    system = forcefield.createSystem(chignolin.topology, nonbondedMethod=app.NoCutoff)
+    system = forceField(*CHARMM).createSystem(chignolin.topology, nonbondedMethod=app.NoCutoff)
     mixed = plugin.FragmentPotential("ff14sb").createMixedSystem(
-        chignolin.topology, system, regionSystem=plugin.createRegionSystem(chignolin.topology, forcefield))
+        chignolin.topology, system, regionSystem=charmmAlone(plugin, chignolin.topology))
     positions = chignolin.getPositions(asNumpy=True)._value
     energy, forces = hosts.energyForces(mixed, positions)
     expected, expectedForces = hosts.energyForces(hosts.vacuumSystem(chignolin.topology), positions)
@@ -137,10 +153,9 @@ def test_charmm_host_with_ff14sb_in_its_place_is_ff14sb(plugin, chignolin):
 @pytest.mark.slow
 def test_charmm_host_conserves_energy(plugin, fast, chignolin):
     """NVE at 0.5 fs and at half that: the fluctuation of the total energy falls with the square of the step."""
-    forcefield = forceField(*CHARMM)
-    system = forcefield.createSystem(chignolin.topology, nonbondedMethod=app.NoCutoff)
+    system = forceField(*CHARMM).createSystem(chignolin.topology, nonbondedMethod=app.NoCutoff)
     mixed = plugin.FragmentPotential(fast, precision="double").createMixedSystem(
-        chignolin.topology, system, regionSystem=plugin.createRegionSystem(chignolin.topology, forcefield))
+        chignolin.topology, system, regionSystem=charmmAlone(plugin, chignolin.topology))
     spreads = []
     for step in (0.0005, 0.00025):
         ctx = hosts.context(mixed, chignolin.getPositions(asNumpy=True)._value, step=step)
@@ -169,15 +184,15 @@ def test_amoeba_host(plugin, network, alanine):
 
 
 def test_another_force_field_is_named(plugin, network, chignolin):
-    _, topology, _, system = charmmHost(chignolin)
+    topology, _, system = charmmHost(chignolin)
     wrong = plugin.createRegionSystem(topology, app.ForceField("amber14/protein.ff14SB.xml"))
     with pytest.raises(plugin.ForceFieldMismatchError, match="the region's System is not the host's force field"):
         plugin.FragmentPotential(network).createMixedSystem(topology, system, regionSystem=wrong)
 
 
 def test_one_changed_term_is_named(plugin, network, chignolin):
-    forcefield, topology, _, system = charmmHost(chignolin)
-    alone = plugin.createRegionSystem(topology, forcefield)
+    topology, _, system = charmmHost(chignolin)
+    alone = charmmAlone(plugin, topology)
     bonds = next(f for f in alone.getForces() if isinstance(f, openmm.HarmonicBondForce))
     a, b, length, k = bonds.getBondParameters(3)
     bonds.setBondParameters(3, a, b, length, 1.001 * k)
@@ -188,26 +203,26 @@ def test_one_changed_term_is_named(plugin, network, chignolin):
 
 
 def test_constraints_must_be_the_hosts(plugin, network, chignolin):
-    forcefield, topology, _, system = charmmHost(chignolin, constraints=app.HBonds)
+    topology, _, system = charmmHost(chignolin, app.HBonds)
     potential = plugin.FragmentPotential(network)
     with pytest.raises(plugin.ForceFieldMismatchError):
-        potential.createMixedSystem(topology, system, regionSystem=plugin.createRegionSystem(topology, forcefield))
-    alone = plugin.createRegionSystem(topology, forcefield, constraints=app.HBonds)
+        potential.createMixedSystem(topology, system, regionSystem=charmmAlone(plugin, topology))
+    alone = charmmAlone(plugin, topology, app.HBonds)
     potential.createMixedSystem(topology, system, regionSystem=alone)
     with pytest.raises(plugin.InvalidArgumentError, match="removeConstraints"):
         potential.createMixedSystem(topology, system, regionSystem=alone, removeConstraints=True)
 
 
 def test_a_region_system_of_another_molecule(plugin, network, chignolin, alanine):
-    _, topology, _, system = charmmHost(chignolin)
+    topology, _, system = charmmHost(chignolin)
     other = plugin.createRegionSystem(alanine.topology, app.ForceField(hosts.FF14SB))
     with pytest.raises(plugin.InvalidArgumentError, match="22 particles, the region"):
         plugin.FragmentPotential(network).createMixedSystem(topology, system, regionSystem=other)
 
 
 def test_a_cutoff_is_refused_when_the_context_is_made(plugin, network, chignolin):
-    forcefield, topology, positions, system = charmmHost(chignolin)
-    alone = plugin.createRegionSystem(topology, forcefield)
+    topology, positions, system = charmmHost(chignolin)
+    alone = charmmAlone(plugin, topology)
     for force in alone.getForces():
         if isinstance(force, (openmm.NonbondedForce, openmm.CustomNonbondedForce)):
             force.setNonbondedMethod(force.CutoffNonPeriodic)
