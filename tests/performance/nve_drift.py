@@ -3,8 +3,8 @@
 
     PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py                # 100 ps, three seeds
     PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py --ps 5 --seeds 1
-    ... nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs --ps 10 --dt 1 --constraints hbonds \\
-        --kinds double control                                                             # pairs come and go
+    ... nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs --ps 10 --dt 2 --every 3 --constraints hbonds \\
+        --settle 1 --kinds double control                                                  # pairs come and go
 
 For each seed: the network in double and in single precision, and plain ff14SB as control, from the same start. Reported
 are the slope of a straight line through the total energy, with its standard error from blocks; the same without the
@@ -13,9 +13,11 @@ the force is the gradient of the energy, since Verlet is of second order.
 
 Verlet with a step h conserves not E but, up to h^4, E + h^2 (v.U''v / 12 - F.F/m / 24) (the modified energy: Hairer,
 Lubich, Wanner, Acta Numerica 12, 399 (2003), section 4). As v.U''v = F.F/m - d(F.v)/dt, means of it over some time are
-those of E + w, w = h^2/24 F.F/m. So E wanders while energy moves between stiff and soft vibrations, and a straight line
-through it has a slope where nothing drifts. Fitting E = a + slope t - c w to means of blocks tells a drift apart from
-that, a hundred times more sharply; c comes out near 1 (0.98: terms in h^4), without constraints, whose forces F lacks.
+those of E + w, w = h^2/24 m a.a; with constraints too, where their forces, which do no work, take part in the acceleration
+a. So E wanders while energy moves between stiff and soft vibrations, and a straight line through it has a slope where
+nothing drifts. Fitting E = a + slope t - c w to means of blocks tells a drift apart from that, a hundred times more
+sharply; c comes out near 1 (terms in h^4). Energies have to be looked at more often than a.a swings, twice in a period of
+the stiffest bond (C-H 11 fs, and C=O 19 fs where those are constrained), or they seem to wander where they do not.
 
 Charged ends in vacuo hand protons to and fro on a quantum-chemical surface, which ff14SB does not let them. That is faster
 than 1 fs can follow: in 0.15 ps GYDPETGTWG gained 4 kJ/mol at 1 fs and, from the same start, less than 0.2 at 0.5 fs.
@@ -50,19 +52,37 @@ NEAR, UNITS_APART = 0.5, 3  # nm, the outer radius of pairs; residues that no wi
 KT = 300 * unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
 
 
-def thermalised(system, positions, seed, picoseconds=2.0):
-    """Positions and velocities after a Langevin run at 300 K."""
-    integrator = openmm.LangevinMiddleIntegrator(300, 5, 0.0005)
+def heated(system, seed, femtoseconds):
+    """A Context with Langevin dynamics at 300 K."""
+    integrator = openmm.LangevinMiddleIntegrator(300, 5, femtoseconds / 1000)
     integrator.setRandomNumberSeed(seed)
     integrator.setConstraintTolerance(TOLERANCE)
-    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
+    return openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
+
+
+def reached(context, picoseconds):
+    """Positions and velocities after that time."""
+    context.getIntegrator().step(round(picoseconds / context.getIntegrator().getStepSize()._value))
+    state = context.getState(getPositions=True, getVelocities=True)
+    return state.getPositions(), state.getVelocities()
+
+
+def thermalised(system, positions, seed, picoseconds=2.0):
+    """Positions and velocities after a Langevin run at 300 K."""
+    context = heated(system, seed, 0.5)
     context.setPositions(positions)
     context.applyConstraints(TOLERANCE)
     openmm.LocalEnergyMinimizer.minimize(context, 10, 100)
     context.setVelocitiesToTemperature(300, seed)
-    integrator.step(round(picoseconds / 0.0005))
-    state = context.getState(getPositions=True, getVelocities=True)
-    return state.getPositions(), state.getVelocities()
+    return reached(context, picoseconds)
+
+
+def settled(system, start, seed, femtoseconds, picoseconds):
+    """Another Langevin run, from one System's start on the surface of another."""
+    context = heated(system, seed, femtoseconds)
+    context.setPositions(start[0])
+    context.setVelocities(start[1])
+    return reached(context, picoseconds)
 
 
 class Kept:
@@ -116,7 +136,7 @@ class Contacts:
 
 
 def run(system, start, femtoseconds, picoseconds, every=5, watch=None, kept=None):
-    """Times (ps), total energies and Verlet's wander h^2/24 F.F/m (kJ/mol) along an NVE run.
+    """Times (ps), total energies and Verlet's wander h^2/24 m a.a (kJ/mol) along an NVE run.
 
     kept: where the run is kept once a minute, with what watch has seen, and goes on from, bit for bit, if it has been ended.
     """
@@ -131,19 +151,23 @@ def run(system, start, femtoseconds, picoseconds, every=5, watch=None, kept=None
     if before:
         context.setPositions(before["positions"])
         context.setVelocities(before["velocities"])
-        context.setTime(times[-1])
+        context.setTime(times[-1] + femtoseconds / 1000)
         watch.resume(before)
-    wanted = round(picoseconds / (femtoseconds / 1000) / every)
+    wanted, step = round(picoseconds / (femtoseconds / 1000) / every), integrator.getStepSize()._value
     while len(times) < wanted:
-        integrator.step(every)
-        state = context.getState(getEnergy=True, getForces=True, getPositions=watch is not None, getVelocities=kept is not None)
+        integrator.step(every - 1)
+        state = context.getState(getEnergy=True, getPositions=watch is not None, getVelocities=True)
         if watch is not None:
             watch.look(state.getPositions(asNumpy=True)._value)
         times.append(state.getTime()._value)
         energies.append((state.getPotentialEnergy() + state.getKineticEnergy())._value)
-        squares.append(((state.getForces(asNumpy=True)._value**2).sum(1) / masses).sum())
+        integrator.step(1)
+        after = context.getState(getPositions=kept is not None, getVelocities=True)
+        # OpenMM's velocities are those of half a step before: their change is the acceleration, forces of constraints and all
+        acceleration = (after.getVelocities(asNumpy=True)._value - state.getVelocities(asNumpy=True)._value) / step
+        squares.append((masses * (acceleration**2).sum(1)).sum())
         if kept and (kept.due() or len(times) == wanted):
-            kept.save(dict(zip(CURVES, (times, energies, squares))), state, watch.crossings)
+            kept.save(dict(zip(CURVES, (times, energies, squares))), after, watch.crossings)
     return np.array(times), np.array(energies), (femtoseconds / 1000)**2 / 24 * np.array(squares)
 
 
@@ -190,6 +214,8 @@ def measure(task):
     start = thermalised(compared[CONTROL], pdb.positions, seed)
     name = CONTROL if kind == CONTROL else f"{options.model} {kind}"
     system, atoms = compared[name], pdb.topology.getNumAtoms()
+    if options.settle > 0:
+        start = settled(system, start, seed, options.dt, options.settle)
     begin = time.time()
     contacts = Contacts(pdb.topology)
     kept = options.json and Kept(options.json.with_suffix(f".{kind}-{seed}.npz"), settings(options))
@@ -224,14 +250,19 @@ def main():
     parser.add_argument("--ps", type=float, default=100)
     parser.add_argument("--dt", type=float, default=0.5, help="fs")
     parser.add_argument("--constraints", choices=CONSTRAINTS, default="none", help="hbonds: bonds to hydrogen keep their lengths")
+    parser.add_argument("--settle", type=float, default=0.0, help="ps of Langevin dynamics on each System's own surface; the start is ff14SB's")
     parser.add_argument("--stretch", type=float, default=5.0, help="ps run again at both steps for their ratio; 0: leave it out")
-    parser.add_argument("--every", type=int, default=5, help="steps between energies; at least 50 of them")
+    parser.add_argument("--every", type=int, default=5, help="steps between energies; at least 50 of them, 3 fs "
+                        "apart at most, 7 with constrained bonds to hydrogen")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs side by side")
     parser.add_argument("--pdb", default=str(HERE.parent / "python" / "structures" / "capped_alanine.pdb"))
     parser.add_argument("--json", type=Path, help="file for the results; runs that it has, of the same options, are not repeated, and those that were "
                         "ended go on (from *.npz beside it, which keep the curves)")
     options = parser.parse_args()
+    apart = 3 if CONSTRAINTS[options.constraints] is None else 7
+    if options.every * options.dt > apart:
+        parser.error(f"--every {options.every} steps of {options.dt:g} fs are too far apart: {apart} fs at most (see above)")
     if round(options.ps * 1000 / options.dt / options.every) < BLOCKS:
         parser.error(f"--ps {options.ps:g} has fewer than {BLOCKS} energies: take a longer run or a smaller --every")
 

@@ -61,6 +61,22 @@ def test_the_fit_finds_a_drift():
     assert summary["fluctuation"] == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
 
 
+@pytest.mark.slow
+def test_the_wander_of_constrained_bonds(plugin, pentapeptide):
+    """Plain ff14SB at 1 fs: a slope that its acceleration explains, forces of constraints included."""
+    system = nve_drift.systems(plugin, pentapeptide.topology, "ff14sb", "whole", nve_drift.CONSTRAINTS["hbonds"])[nve_drift.CONTROL]
+    start = nve_drift.thermalised(system, pentapeptide.positions, 3, 1.0)
+    found = nve_drift.summarize(*nve_drift.run(system, start, 1.0, 5.0), pentapeptide.topology.getNumAtoms())
+    assert 0.8 < found["wanderCoefficient"] < 1.2
+    assert abs(found["trueDrift"]) < 0.25 * abs(found["drift"])
+
+
+def test_energies_too_far_apart_are_refused(plugin):
+    result = subprocess.run([sys.executable, nve_drift.__file__, "--dt", "1"], env={"PYTHONPATH": str(STAGED), "PATH": "/usr/bin:/bin"},
+                            capture_output=True, text=True)
+    assert result.returncode == 2 and "--every 5 steps of 1 fs are too far apart: 3 fs at most" in result.stderr
+
+
 @pytest.mark.parametrize("constraints", nve_drift.CONSTRAINTS)
 def test_a_run_that_was_ended_goes_on_bit_for_bit(plugin, pentapeptide, tmp_path, monkeypatch, constraints):
     monkeypatch.setattr(nve_drift, "KEEP_EVERY", 0)
