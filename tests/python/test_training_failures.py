@@ -17,8 +17,8 @@ sys.path.insert(0, str(ROOT / "training"))
 
 from pbtrain import failures  # noqa: E402
 
-ROWS = [{"name": "ACE-ALA-NME", "temperature": 300.0, "seed": 1, "step": 2.0, "hydrogen_mass": 3.0, "solvent": "obc2",
-         "failure": "broken bond", "detail": "CA-HA after 900 steps", "model": "a network", "hash": "0"},
+ROWS = [{"name": "ACE-NME", "temperature": 300.0, "seed": 1, "step": 2.0, "hydrogen_mass": 3.0, "solvent": "obc2",
+         "failure": "broken bond", "detail": "CH3-C after 900 steps", "model": "a network", "hash": "0"},
         {"name": "ACE-GLY-NME", "temperature": 500.0, "seed": 2, "failure": None, "detail": ""}]
 
 
@@ -42,9 +42,9 @@ def test_only_failed_runs_are_run_and_only_once(run):
     assert first.returncode == 0, first.stderr
     fates = failures.lines(folder / "runs_gfn2.jsonl")
     assert [(f["name"], f["solvent"], f["failure"], f["noise"], f["steps"], f["hydrogen_mass"]) for f in fates] == [
-        ("ACE-ALA-NME", "obc2", None, noise, 100, 3.0) for noise in (0, 1)]
+        ("ACE-NME", "obc2", None, noise, 100, 3.0) for noise in (0, 1)]
     assert fates[0]["temperature_mean"] != fates[1]["temperature_mean"], "two runs from one start"
-    assert "CA-HA after 900 steps | holds 0.2 ps; holds 0.2 ps |" in first.stdout and "GLY" not in first.stdout
+    assert "CH3-C after 900 steps | holds 0.2 ps; holds 0.2 ps |" in first.stdout and "GLY" not in first.stdout
     assert 1.0 < fates[0]["largest_bond_ratio"] < 1.3
     assert call("--ps", 0.2).stdout == first.stdout and len(failures.lines(folder / "runs_gfn2.jsonl")) == 2
 
@@ -58,5 +58,5 @@ def test_the_table_names_what_both_did():
     fates = [ROWS[0] | {"failure": kind, "detail": detail, "picoseconds": 0.4, "noise": noise}
              for noise, (kind, detail) in enumerate([("proton transfer", "H to OXT after 40 steps"), (None, "")])]
     lines = failures.table([ROWS[0]], [*fates, fates[0] | {"solvent": "vacuum"}]).splitlines()
-    assert lines[2] == ("| ACE-ALA-NME, obc2, 300 K, seed 1 | broken bond, CA-HA after 900 steps | "
+    assert lines[2] == ("| ACE-NME, obc2, 300 K, seed 1 | broken bond, CH3-C after 900 steps | "
                         "proton transfer, H to OXT after 40 steps; holds 0.4 ps |")
