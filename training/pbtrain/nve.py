@@ -1,10 +1,10 @@
 """Short dynamics in vacuo with ff14SB (or what of it the network's target lacks) + network: bonds must hold, and total energy must not drift.
 
     PYTHONPATH=training /usr/bin/python3 -m pbtrain.nve models/visnet-gfn2/visnet-gfn2.safetensors \\
-        --residues ALA ARG TRP --pdb protein.pdb --picoseconds 1 --ensemble nve
+        --residues ALA ARG TRP --pdb protein.pdb --picoseconds 1
 
-Velocity Verlet (nve) or BAOAB Langevin (nvt) from 300 K with 0.5 fs steps, as a plain loop over the PyTorch
-model: a check of the weights, independent of the engine (pbtrain.stability has the long runs through OpenMM).
+Velocity Verlet from 300 K with 0.5 fs steps, as a plain loop over the PyTorch model: a check of the weights,
+independent of the engine (pbtrain.stability has the long runs through OpenMM, with a thermostat).
 Exit status 1 if a bond breaks.
 """
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Result:
         return self.stretch < BROKEN
 
 
-def dynamics(evaluate: TotalEnergy, topology: app.Topology, positions: np.ndarray, picoseconds: float, thermostat: bool,
-             seed: int = 1, step_fs: float = 0.5, temperature: float = 300.0) -> Result:
+def dynamics(evaluate: TotalEnergy, topology: app.Topology, positions: np.ndarray, picoseconds: float, seed: int = 1,
+             step_fs: float = 0.5, temperature: float = 300.0) -> Result:
     """Run from `positions` [N, 3] in angstrom; stops early when a bond breaks."""
     rng = np.random.default_rng(seed)
     mass = np.array([atom.element.mass._value for atom in topology.atoms()])[:, None]
@@ -78,21 +78,14 @@ def dynamics(evaluate: TotalEnergy, topology: app.Topology, positions: np.ndarra
     def lengths(x: np.ndarray) -> np.ndarray:
         return np.linalg.norm(x[bonds[:, 0]] - x[bonds[:, 1]], axis=1)
 
-    kt = BOLTZMANN * temperature * KCAL_TO_U_ANGSTROM_FS
-    friction = np.exp(-0.002 * step_fs)  # 2 / ps
     x = positions.copy()
-    v = rng.normal(size=x.shape) * np.sqrt(kt / mass)
+    v = rng.normal(size=x.shape) * np.sqrt(BOLTZMANN * temperature * KCAL_TO_U_ANGSTROM_FS / mass)
     reference, stretch, totals, temperatures = lengths(x), 1.0, [], []
     energy, force = evaluate(x)
     steps = round(picoseconds * 1000 / step_fs)
     for step in range(steps):
         v += 0.5 * step_fs * force * KCAL_TO_U_ANGSTROM_FS / mass
-        if thermostat:
-            x += 0.5 * step_fs * v
-            v = friction * v + np.sqrt((1 - friction ** 2) * kt / mass) * rng.normal(size=v.shape)
-            x += 0.5 * step_fs * v
-        else:
-            x += step_fs * v
+        x += step_fs * v
         energy, force = evaluate(x)
         v += 0.5 * step_fs * force * KCAL_TO_U_ANGSTROM_FS / mass
         kinetic = 0.5 * float((mass * v * v).sum()) / KCAL_TO_U_ANGSTROM_FS
@@ -112,7 +105,6 @@ def main() -> None:
     parser.add_argument("--residues", nargs="*", default=[], help="capped residues by ff14SB template name")
     parser.add_argument("--pdb", type=existing_file, nargs="*", default=[], help="complete proteins")
     parser.add_argument("--picoseconds", type=float, default=1.0)
-    parser.add_argument("--ensemble", choices=("nve", "nvt"), default="nve")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -129,7 +121,7 @@ def main() -> None:
     broken = False
     for name, topology, positions in systems:
         total = TotalEnergy(model, header["target"], topology)
-        result = dynamics(total, topology, positions, args.picoseconds, args.ensemble == "nvt", args.seed)
+        result = dynamics(total, topology, positions, args.picoseconds, args.seed)
         broken |= not result.intact
         print(f"{name}: {'intact' if result.intact else 'BROKEN'} after {result.steps} steps, largest bond stretch "
               f"{result.stretch:.2f}, total energy rms {result.energy_rms:.3f} kcal/mol, drift "
