@@ -3,7 +3,7 @@
 
     PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py                # 100 ps, three seeds
     PYTHONPATH=build/python /usr/bin/python3 tests/performance/nve_drift.py --ps 5 --seeds 1
-    ... nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs --ps 10 --dt 2 --every 3 --constraints hbonds \\
+    ... nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs --ps 10 --dt 1 --constraints hbonds \\
         --settle 1 --kinds double control                                                  # pairs come and go
 
 For each seed: the network in double and in single precision, and plain ff14SB as control, from the same start. Reported
