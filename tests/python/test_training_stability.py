@@ -165,8 +165,8 @@ def test_the_summary_counts():
 
 
 @pytest.mark.slow
-def test_runs_are_written_as_they_end_and_not_repeated(plugin, trained, tmp_path):
-    model = next(Path(plugin.__file__).parent.glob(f"share/pluginbridge/models/{trained}/*.safetensors"))
+def test_runs_are_written_as_they_end_and_not_repeated(plugin, fast, tmp_path):
+    model = next(Path(plugin.__file__).parent.glob(f"share/pluginbridge/models/{fast}/*.safetensors"))
     out = tmp_path / "runs.jsonl"
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'training'}:{Path(plugin.__file__).parents[1]}"}
 
