@@ -49,7 +49,7 @@ nve: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py --json $(BUILD)/bench/nve.json
 
 # The same while pairs of residues come and go: GYDPETGTWG, window3+pairs, 10 ps at 1 fs with constrained bonds to hydrogen and
-# the small network (an hour or two; goes on where it was ended).
+# the small network (two hours or so; goes on where it was ended).
 nve-pairs: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs \
 	    --model visnet-gfn2-fast --ps 10 --dt 1 --constraints hbonds --settle 1 --stretch 0.2 \
