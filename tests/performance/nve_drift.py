@@ -156,16 +156,16 @@ def run(system, start, femtoseconds, picoseconds, every=5, watch=None, kept=None
     wanted, step = round(picoseconds / (femtoseconds / 1000) / every), integrator.getStepSize()._value
     while len(times) < wanted:
         integrator.step(every - 1)
-        state = context.getState(getEnergy=True, getPositions=watch is not None, getVelocities=True)
-        if watch is not None:
-            watch.look(state.getPositions(asNumpy=True)._value)
+        state = context.getState(getEnergy=True, getVelocities=True)
         times.append(state.getTime()._value)
         energies.append((state.getPotentialEnergy() + state.getKineticEnergy())._value)
         integrator.step(1)
-        after = context.getState(getPositions=kept is not None, getVelocities=True)
+        after = context.getState(getPositions=watch is not None, getVelocities=True)
         # OpenMM's velocities are those of half a step before: their change is the acceleration, forces of constraints and all
         acceleration = (after.getVelocities(asNumpy=True)._value - state.getVelocities(asNumpy=True)._value) / step
         squares.append((masses * (acceleration**2).sum(1)).sum())
+        if watch is not None:
+            watch.look(after.getPositions(asNumpy=True)._value)  # where a run that is kept goes on
         if kept and (kept.due() or len(times) == wanted):
             kept.save(dict(zip(CURVES, (times, energies, squares))), after, watch.crossings)
     return np.array(times), np.array(energies), (femtoseconds / 1000)**2 / 24 * np.array(squares)
