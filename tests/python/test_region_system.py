@@ -241,10 +241,62 @@ def test_a_cutoff_is_refused_when_the_context_is_made(plugin, network, chignolin
         hosts.context(mixed, positions)
 
 
-def test_a_cut_molecule_needs_a_system_by_hand(plugin, chignolin):
+def test_a_cut_molecule_is_refused(plugin, network, chignolin):
+    """Also with a System made by hand: the fragments take in atoms beyond the region, whose terms it would not have."""
+    from pluginbridge.forcexml import createForce
+    from pluginbridge.region import regionArrays
+
     atoms = [a.index for a in chignolin.topology.atoms() if a.residue.index < 3]
     with pytest.raises(plugin.InvalidArgumentError, match="cuts a molecule"):
         plugin.createRegionSystem(chignolin.topology, forceField(*CHARMM), atoms)
+    alone = openmm.System()
+    for _ in atoms:
+        alone.addParticle(1)
+    host = forceField(*CHARMM).createSystem(chignolin.topology)
+    potential = plugin.FragmentPotential(network)
+    with pytest.raises(plugin.InvalidArgumentError, match="cuts a molecule"):
+        potential.createMixedSystem(chignolin.topology, host, atoms, regionSystem=alone)
+    host.addForce(createForce(regionArrays(chignolin.topology, atoms), alone, model=network, scheme="whole"))
+    with pytest.raises(openmm.OpenMMException, match="cuts a molecule"):
+        hosts.context(host, chignolin.getPositions(asNumpy=True)._value)
+
+
+def test_implicit_solvent_stays_the_hosts(plugin, pentapeptide):
+    """ff14SB in the place of ff14SB: nothing changes, solvation included; a region with solvent of its own is refused."""
+    forcefield = app.ForceField(hosts.FF14SB, "implicit/obc2.xml")
+    topology, positions = pentapeptide.topology, pentapeptide.getPositions(asNumpy=True)._value
+    system = forcefield.createSystem(topology)
+    potential = plugin.FragmentPotential("ff14sb")
+    alone = plugin.createRegionSystem(topology, forcefield)
+    mixed = hosts.energyForces(potential.createMixedSystem(topology, system, regionSystem=alone), positions)
+    host = hosts.energyForces(system, positions)
+    assert abs(host[0] - hosts.energyForces(hosts.vacuumSystem(topology), positions)[0]) > 100
+    assert mixed[0] == pytest.approx(host[0], abs=1e-6 * abs(host[0]))
+    assert hosts.relativeError(mixed[1], host[1]) < 1e-6
+    solvated = potential.createMixedSystem(topology, system, regionSystem=forcefield.createSystem(topology, removeCMMotion=False))
+    with pytest.raises(openmm.OpenMMException, match="implicit solvent"):
+        hosts.context(solvated, positions)
+
+
+def test_chains_in_a_box_are_put_together_as_the_model_has_them(plugin, alanine):
+    """Three chains, in the file the middle one last, each in some image: with ff14SB for ff14SB our force is zero."""
+    modeller = app.Modeller(alanine.topology, alanine.positions)
+    start = alanine.getPositions(asNumpy=True)._value
+    for shift in (1.6, 0.8):
+        modeller.add(alanine.topology, (start + [0, shift, 0]) * unit.nanometer)
+    topology, box = modeller.topology, 2.6
+    topology.setUnitCellDimensions((box, box, box) * unit.nanometer)
+    forcefield = app.ForceField(hosts.FF14SB)
+    system = forcefield.createSystem(topology, nonbondedMethod=app.PME, nonbondedCutoff=0.9 * unit.nanometer)
+    alone = plugin.createRegionSystem(topology, forcefield)
+    mixed = plugin.FragmentPotential("ff14sb").createMixedSystem(topology, system, forceGroup=3, regionSystem=alone)
+    positions = modeller.getPositions().value_in_unit(unit.nanometer)
+    positions = np.array([list(p) for p in positions])
+    ctx = hosts.context(mixed, positions)
+    for images in np.random.default_rng(4).integers(-1, 2, (4, 3, 3)):
+        ctx.setPositions(positions + box * np.repeat(images, len(start), axis=0))
+        energy, forces = hosts.evaluate(ctx, groups={3})
+        assert abs(energy) < 1e-5 and np.abs(forces).max() < 1e-3
 
 
 def test_options_of_the_host_are_refused(plugin, chignolin):

@@ -22,8 +22,12 @@ TERMS = {
 PARTICLES = {"NonbondedForce": "Exception", "CustomNonbondedForce": "Exclusion", "AmoebaVdwForce": None}
 
 
+#: Forces that stay the host's: the model's energy of the region is in vacuo, and so is what it replaces.
+IMPLICIT_SOLVENTS = {"GBSAOBCForce", "CustomGBForce", "AmoebaGeneralizedKirkwoodForce", "AmoebaWcaDispersionForce"}
+
+
 def createRegionSystem(topology, forcefield, atoms: Optional[Iterable[int]] = None, **args):
-    """The region alone in vacuo, without a cutoff, on the host's force field.
+    """The region alone in vacuo, without a cutoff or an implicit solvent, on the host's force field.
 
     Parameters
     ----------
@@ -54,15 +58,24 @@ def createRegionSystem(topology, forcefield, atoms: Optional[Iterable[int]] = No
             raise InvalidArgumentError(f"{name} is an option of the host: the region alone is in vacuo, without a cutoff")
     args.pop("removeCMMotion", None)  # the host's affair
     arrays = regionArrays(topology, atoms)
-    outside = np.setdiff1d(np.arange(len(arrays.particles)), arrays.region)
-    if len(outside):
-        raise InvalidArgumentError(f"the region cuts a molecule ({arrays.describe(int(outside[0]))} is not in it): make its "
-                                   "System yourself, from the host's terms between atoms of the region")
+    _requireMolecules(arrays)
     try:
-        return forcefield.createSystem(subTopology(topology, arrays.regionParticles),
-                                       nonbondedMethod=app.NoCutoff, removeCMMotion=False, **args)
+        system = forcefield.createSystem(subTopology(topology, arrays.regionParticles),
+                                         nonbondedMethod=app.NoCutoff, removeCMMotion=False, **args)
     except ValueError as error:
         raise InvalidArgumentError(f"the force field does not fit the region: {error}") from error
+    for i in reversed(range(system.getNumForces())):
+        if type(system.getForce(i)).__name__ in IMPLICIT_SOLVENTS:  # the host keeps it: solvation is no part of the region
+            system.removeForce(i)
+    return system
+
+
+def _requireMolecules(arrays: RegionArrays) -> None:
+    """The fragments of a region that ends inside a chain take in atoms beyond it, whose terms its System would not have."""
+    outside = np.setdiff1d(np.arange(len(arrays.particles)), arrays.region)
+    if len(outside):
+        raise InvalidArgumentError(f"the region cuts a molecule ({arrays.describe(int(outside[0]))} is not in it): on a force field "
+                                   "other than ff14SB it must be complete molecules")
 
 
 def checkRegionSystem(system, regionSystem, arrays: RegionArrays) -> None:
@@ -74,10 +87,11 @@ def checkRegionSystem(system, regionSystem, arrays: RegionArrays) -> None:
     Raises
     ------
     InvalidArgumentError
-        The region's System has another number of particles, or virtual sites.
+        The region cuts a molecule, or its System has another number of particles.
     ForceFieldMismatchError
         The first term that one of the two has and the other has not.
     """
+    _requireMolecules(arrays)
     particles = arrays.regionParticles.tolist()
     if regionSystem.getNumParticles() != len(particles):
         raise InvalidArgumentError(f"the region's System has {regionSystem.getNumParticles()} particles, the region "

@@ -161,8 +161,8 @@ public:
     /**
      * Hand over the region alone on the force field of the host, in place of which the model comes.
      * @param system  the region's atoms as particles, in the order of addAtom(), and nothing else; the host's
-     *                forces between them, without a cutoff, with the same constraints. Where the host is
-     *                polarisable the region must be complete molecules. Shared, not copied
+     *                forces between them, without a cutoff or an implicit solvent, with the same
+     *                constraints. The region must be complete molecules. Shared, not copied
      */
     void setRegionSystem(std::shared_ptr<const OpenMM::System> system);
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <typeinfo>
 
 using namespace OpenMM;
 using namespace std;
@@ -21,11 +22,24 @@ Vec3 findNearestImage(Vec3 displacement, const Vec3* box) {
     return displacement;
 }
 
-/** E_host(region alone) has no cutoff, as what the model puts in its place has none. */
-void checkHasNoCutoff(const System& system) {
+bool isImplicitSolvent(const Force& force) {
+    const string type = typeid(force).name(); // AMOEBA's classes are in a plugin, so no cast
+    for (const char* name :
+         {"GBSAOBCForce", "CustomGBForce", "AmoebaGeneralizedKirkwoodForce", "AmoebaWcaDispersionForce"})
+        if (type.find(name) != string::npos)
+            return true;
+    return false;
+}
+
+/** E_host(region alone) is in vacuo and has no cutoff, as what the model puts in its place is and has. */
+void checkIsInVacuo(const System& system) {
     const string advice = "; make the region's System without a cutoff (nonbondedMethod=NoCutoff)";
     for (int i = 0; i < system.getNumForces(); i++) {
         const Force& force = system.getForce(i);
+        if (isImplicitSolvent(force))
+            refuse("the region's System has an implicit solvent (" + force.getName() +
+                   "), which would take the region's solvation away from the host; leave this force out, as "
+                   "createRegionSystem does");
         if (dynamic_cast<const FragmentedPotentialForce*>(&force) != nullptr)
             refuse("the region's System has a FragmentedPotentialForce; it must be that of the host's force "
                    "field");
@@ -49,14 +63,16 @@ RegionHost::RegionHost(const FragmentedPotentialForce& force, const Platform& ho
         string name;
         bool inRegion;
         force.getAtom(i, particle, atomicNumber, name, residue, inRegion);
-        if (inRegion)
+        if (inRegion) {
             atoms.push_back(i);
+            isHeavy.push_back(atomicNumber > 1);
+        }
     }
     if (system->getNumParticles() != static_cast<int>(atoms.size()))
         refuse("the region's System has " + to_string(system->getNumParticles()) +
                " particles, but the region has " + to_string(atoms.size()) +
                " atoms: it must have the region's atoms, in their order, and nothing else");
-    checkHasNoCutoff(*system);
+    checkIsInVacuo(*system);
     positions.resize(atoms.size());
     findMolecules(force);
     createContext(hostPlatform, threads);
@@ -93,7 +109,10 @@ void RegionHost::findMolecules(const FragmentedPotentialForce& force) {
         int atom1, atom2;
         force.getBond(i, atom1, atom2);
         int a = particleOfAtom.at(atom1), b = particleOfAtom.at(atom2);
-        if (a >= 0 && b >= 0) {
+        if ((a >= 0) != (b >= 0))
+            refuse("the region cuts a molecule, between atoms " + to_string(atom1) + " and " +
+                   to_string(atom2) + "; with a System of the region alone it must be complete molecules");
+        if (a >= 0) {
             bonded[a].push_back(b);
             bonded[b].push_back(a);
         }
@@ -111,30 +130,53 @@ void RegionHost::findMolecules(const FragmentedPotentialForce& force) {
                     molecule.push_back({other, molecule[next].first});
                 }
         molecules.push_back(molecule);
+        vector<int> touching;
+        for (const auto& [particle, parent] : molecule)
+            if (isHeavy[particle])
+                touching.push_back(particle);
+        if (touching.empty())
+            for (const auto& [particle, parent] : molecule)
+                touching.push_back(particle);
+        contactParticles.push_back(touching);
     }
 }
 
 void RegionHost::makeWhole(const Vec3* box) {
-    for (size_t m = 0; m < molecules.size(); m++) {
-        for (const auto& [particle, parent] : molecules[m])
+    for (const auto& molecule : molecules)
+        for (const auto& [particle, parent] : molecule)
             positions[particle] =
                 positions[parent] + findNearestImage(positions[particle] - positions[parent], box);
-        // By the closest contact with the molecules before it.
-        Vec3 shift;
-        double shortest = numeric_limits<double>::infinity();
-        for (size_t before = 0; before < m; before++)
-            for (const auto& [other, otherParent] : molecules[before])
-                for (const auto& [particle, parent] : molecules[m]) {
-                    Vec3 apart = positions[particle] - positions[other];
+    joinMolecules(box);
+}
+
+void RegionHost::joinMolecules(const Vec3* box) {
+    // Prim's tree over the molecules, as the library has it: both see one arrangement of the images.
+    const size_t count = molecules.size();
+    vector<bool> isPlaced(count, false);
+    vector<double> distance(count, numeric_limits<double>::infinity());
+    vector<Vec3> shift(count);
+    size_t latest = 0;
+    for (size_t step = 1; step < count; step++) {
+        isPlaced[latest] = true;
+        size_t closest = count;
+        for (size_t m = 0; m < count; m++) {
+            if (isPlaced[m])
+                continue;
+            for (int i : contactParticles[latest])
+                for (int j : contactParticles[m]) {
+                    Vec3 apart = positions[j] - positions[i];
                     Vec3 nearest = findNearestImage(apart, box);
-                    if (nearest.dot(nearest) < shortest) {
-                        shortest = nearest.dot(nearest);
-                        shift = nearest - apart;
+                    if (nearest.dot(nearest) < distance[m]) {
+                        distance[m] = nearest.dot(nearest);
+                        shift[m] = nearest - apart;
                     }
                 }
-        if (m > 0)
-            for (const auto& [particle, parent] : molecules[m])
-                positions[particle] += shift;
+            if (closest == count || distance[m] < distance[closest])
+                closest = m;
+        }
+        latest = closest;
+        for (const auto& [particle, parent] : molecules[latest])
+            positions[particle] += shift[latest];
     }
 }
 

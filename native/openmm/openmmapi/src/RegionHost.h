@@ -28,8 +28,8 @@ public:
 
     /**
      * @param atomPositions  [3 * atoms], of all atoms of the force, nm
-     * @param boxVectors     a, b, c (nm), NULL without a box: molecules are made whole, and each put into the
-     *                       periodic image in which it is nearest to those before it
+     * @param boxVectors     a, b, c (nm), NULL without a box: molecules are made whole, and put into the
+     *                       periodic images in which they touch
      * @param atomForces     (optional) [3 * atoms], the region's forces are taken away from it, kJ/mol/nm
      * @return the region's energy, kJ/mol
      */
@@ -40,13 +40,16 @@ private:
     void createContext(const OpenMM::Platform& hostPlatform, int threads);
     void findMolecules(const FragmentedPotentialForce& force);
     void makeWhole(const OpenMM::Vec3* boxVectors);
+    void joinMolecules(const OpenMM::Vec3* boxVectors);
 
     std::shared_ptr<const OpenMM::System> system;
     OpenMM::VerletIntegrator integrator;
     std::unique_ptr<OpenMM::Context> context;
     std::vector<int> atoms; // the region's atoms, in the order of its System's particles
+    std::vector<bool> isHeavy;
     std::vector<std::vector<std::pair<int, int>>>
         molecules; // particles and the one each is bonded to, root first
+    std::vector<std::vector<int>> contactParticles; // of each molecule: its heavy atoms, if it has any
     std::vector<OpenMM::Vec3> positions;
 };
 
