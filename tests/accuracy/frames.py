@@ -1,6 +1,8 @@
 """Frames of proteins at 300 K and their whole-protein GFN2-xTB energies and forces; kept, so a run can go on."""
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,20 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / "build" / "bin" / "pluginbridge"
 sys.path.insert(0, str(ROOT / "training"))
+
+
+def _isComplete(source: Path) -> bool:
+    """Whether ff14SB takes the file as it is."""
+    from openmm import app
+    from pbtrain.molecules import FORCE_FIELD
+
+    try:
+        app.ForceField(FORCE_FIELD).createSystem(app.PDBFile(str(source)).topology)
+    except Exception:  # whatever the reader or the force field says: prepare says it with line and residue
+        return False
+    return True
 
 
 def withUnlimitedStack() -> None:
@@ -27,26 +42,52 @@ class Frame:
     forces: np.ndarray
 
 
+class Unusable(ValueError):
+    """A structure that cannot be measured; the text says why."""
+
+
 class Structure:
-    """A complete PDB file and its frames in a folder of their own.
+    """A PDB file and its frames in a folder of their own.
 
     Parameters
     ----------
     source : Path
-        With all hydrogens; 20 amino acids in their ff14SB forms, ACE, NME.
+        A file that is not complete (hydrogens, termini) or holds more than protein is prepared: chains that are broken get
+        caps, what is no protein is left out.
     folder : Path
-        For frames (PDB files) and references.
+        For the prepared file, frames (PDB files) and references.
+
+    Raises
+    ------
+    Unusable
+        The file cannot be prepared.
     """
 
     def __init__(self, source: Path, folder: Path):
         from openmm import app
 
         self.name, self.folder = source.stem, folder
+        self.changes: list[str] = []  # what was done to the file
+        if not _isComplete(source):
+            source = self._prepared(source)
         self.pdb = app.PDBFile(str(source))
         atoms = list(self.pdb.topology.atoms())
         self.numbers = np.array([atom.element.atomic_number for atom in atoms])
         self.elements = [atom.element.symbol for atom in atoms]
-        self.residues = [f"{atom.residue.name} {atom.residue.id}" for atom in atoms]
+        several = self.pdb.topology.getNumChains() > 1
+        self.residues = [(f"{atom.residue.chain.id}:" if several else "")
+                         + f"{atom.residue.name} {atom.residue.id}{atom.residue.insertionCode.strip()}" for atom in atoms]
+
+    def _prepared(self, source: Path) -> Path:
+        """The file that `pluginbridge prepare` makes of it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = self.folder / "prepared.pdb"
+        result = subprocess.run([PROGRAM, "prepare", source, target, "--breaks", "cap", "--json"], text=True, capture_output=True)
+        if result.returncode:
+            raise Unusable(result.stderr.strip())
+        self.changes = [": ".join(change[key] for key in ("kind", "residue", "message") if change.get(key))
+                        for change in json.loads(result.stdout)["changes"]]
+        return target
 
     def frames(self, count: int, seed: int, progress=lambda frame: None) -> list[Frame]:
         """`count` frames of Langevin dynamics in ff14SB with OBC2 solvent at 300 K, 1 ps apart.

@@ -4,7 +4,8 @@
     make accuracy STRUCTURES=folder FRAMES=20
 
 For each PDB file of the folder: frames at 300 K, whole-protein GFN2-xTB as the reference, and against it ff14SB, every
-scheme with exact (GFN2-xTB) fragments and every scheme with the network, all through the command line program.
+scheme with exact (GFN2-xTB) fragments and every scheme with the network, all through the command line program. Files that are
+not complete are prepared first (`pluginbridge prepare --breaks cap`); one that cannot be is named, and the others go on.
 Writes summary.json (kcal/mol/angstrom; kcal/mol per atom, each structure's mean error over its frames removed;
 `force_from_exact`: mean absolute difference of a network's forces from those of exact fragments of the same scheme), table.md
 and a plot. Frames, references and what each method gave for a frame are kept in the folder of the output, so an interrupted
@@ -18,6 +19,7 @@ import hashlib
 import json
 import re
 import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -27,7 +29,6 @@ from tqdm import tqdm
 
 KCAL = 4.184
 SCHEMES = ("whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs")
-PROGRAM = sampled.ROOT / "build" / "bin" / "pluginbridge"
 
 
 class Failure(RuntimeError):
@@ -36,7 +37,7 @@ class Failure(RuntimeError):
 
 def evaluate(pdb: Path, model: str, scheme: str) -> tuple[float, np.ndarray]:
     """Energy (kcal/mol) and forces [N, 3] (kcal/mol/angstrom) by the program."""
-    result = subprocess.run([PROGRAM, "energy", pdb, "--model", model, "--scheme", scheme, "--forces", "--json"],
+    result = subprocess.run([sampled.PROGRAM, "energy", pdb, "--model", model, "--scheme", scheme, "--forces", "--json"],
                             text=True, capture_output=True)
     if result.returncode:
         raise Failure(result.stderr.strip())
@@ -83,6 +84,8 @@ class Errors:
                 "force_max": float(abs(forces).max()),
                 "force_mae_of_frames": [float(x) for x in abs(forces).mean((1, 2))],
                 "energy_mae_per_atom": float(abs(relative).mean()), "energy_rmse_per_atom": float(relative.std()),
+                "energy_max_per_atom": float(abs(relative).max()),
+                "energy_error_per_atom_of_frames": [float(x) for x in relative],
                 "force_mae_by_element": self._parts(abs(forces), self.structure.elements),
                 "force_mae_by_residue": self._parts(abs(forces), self.structure.residues)}
 
@@ -117,7 +120,9 @@ def measure(structure: sampled.Structure, count: int, seed: int, network: str, s
     """Everything about one structure."""
     with tqdm(total=count, desc=f"{structure.name}: whole-protein GFN2-xTB", leave=False) as bar:
         frames = structure.frames(count, seed, lambda _: bar.update())
-    report: dict = {"atoms": len(structure.numbers), "frames": len(frames), "exact": {}, "network": {}}
+    if len(frames) < 2:
+        raise sampled.Unusable(f"{len(frames)} of {count} frames have a reference; two or more are needed")
+    report: dict = {"atoms": len(structure.numbers), "frames": len(frames), "prepared": structure.changes, "exact": {}, "network": {}}
     exact: dict[str, Errors] = {}
     for variant, scheme, model in methods(network, schemes):
         errors = Errors(structure)
@@ -155,25 +160,28 @@ def table(report: dict, schemes: list[str]) -> str:
 
 
 def plot(report: dict, path: Path) -> None:
-    """Force errors of every frame, by method."""
+    """Force and energy errors of every frame, by method."""
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, len(report), figsize=(5 * len(report), 4), squeeze=False, sharey=True)
-    for axis, (name, found) in zip(axes[0], report.items()):
+    figure, axes = plt.subplots(2, len(report), figsize=(5 * len(report), 7), squeeze=False, sharex="col", sharey="row")
+    for (forces, energies), (name, found) in zip(axes.T, report.items()):
         shown = {f"{variant}\n{scheme}": found[variant][scheme] for variant in ("exact", "network")
                  for scheme in found[variant] if found[variant][scheme]["frames"]}
-        axis.boxplot([entry["force_mae_of_frames"] for entry in shown.values()], labels=list(shown))
-        axis.tick_params(axis="x", labelrotation=60)
-        axis.set(title=f"{name}, {found['atoms']} atoms", ylabel="force MAE (kcal/mol/Å)" if axis is axes[0][0] else None)
+        forces.boxplot([entry["force_mae_of_frames"] for entry in shown.values()], labels=list(shown))
+        energies.boxplot([entry["energy_error_per_atom_of_frames"] for entry in shown.values()], labels=list(shown))
+        energies.tick_params(axis="x", labelrotation=60)
+        forces.set_title(f"{name}, {found['atoms']} atoms")
+    axes[0, 0].set_ylabel("force MAE (kcal/mol/Å)")
+    axes[1, 0].set_ylabel("energy error (kcal/mol/atom)")
     figure.tight_layout()
     figure.savefig(path, dpi=120)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("structures", type=Path, help="folder of complete PDB files, or one file")
+    parser.add_argument("structures", type=Path, help="folder of PDB files, or one file")
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--model", default="visnet-gfn2")
@@ -187,18 +195,29 @@ def main() -> None:
     if options.frames < 2:
         parser.error(f"--frames {options.frames}: two or more are needed, as the mean energy error is removed")
     sampled.withUnlimitedStack()
-    report = {}
+    report: dict = {}
+    refused: dict[str, str] = {}
     for source in sources:
-        structure = sampled.Structure(source, options.out / source.stem)
-        report[structure.name] = measure(structure, options.frames, options.seed, options.model, options.schemes)
+        try:
+            structure = sampled.Structure(source, options.out / source.stem)
+            report[structure.name] = measure(structure, options.frames, options.seed, options.model, options.schemes)
+        except sampled.Unusable as error:
+            refused[source.stem] = str(error)
+            print(f"{source.name} is left out: {error}", flush=True)
+        options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "summary.json").write_text(json.dumps(
             {"units": {"force": "kcal/mol/angstrom", "energy": "kcal/mol"}, "model": options.model,
-             "hash": fileHash(options.model), "seed": options.seed,
+             "hash": fileHash(options.model), "seed": options.seed, "refused": refused,
              "structures": report}, indent=1))
-        (options.out / "table.md").write_text(table(report, options.schemes))
-    plot(report, options.out / "force_errors.png")
+        if report:
+            (options.out / "table.md").write_text(table(report, options.schemes))
+    if not report:
+        sys.exit(f"none of {len(sources)} structures could be measured")
+    plot(report, options.out / "errors.png")
     print(table(report, options.schemes))
-    print(f"{options.out}: summary.json, table.md, force_errors.png")
+    for name, reason in refused.items():
+        print(f"{name} is left out: {reason}")
+    print(f"{options.out}: summary.json, table.md, errors.png")
 
 
 if __name__ == "__main__":
