@@ -23,20 +23,20 @@ def start(plugin, alanine):
 def test_verlet_is_of_second_order(plugin, fast, alanine, start, scheme):
     """Half the step, a quarter of the fluctuation: the forces are the gradient of a smooth energy."""
     system = nve_drift.systems(plugin, alanine.topology, fast, scheme)[f"{fast} double"]
-    coarse, fine = (nve_drift.summarize(*nve_drift.run(system, start, dt, 1.0, every), 22)["fluctuation"]
-                    for dt, every in ((0.5, 2), (0.25, 4)))
+    coarse, fine = (nve_drift.summarize(*nve_drift.run(system, start, dt, 0.3, every), 22)["fluctuation"]
+                    for dt, every in ((0.5, 4), (0.25, 8)))
     assert 3.3 < coarse / fine < 4.7
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["double", "single"])
 def test_no_drift(plugin, fast, alanine, start, precision):
-    """5 ps at 0.5 fs, without Verlet's wander, which is larger than this in so short a run (nve_drift.py)."""
+    """1.5 ps at 0.5 fs: the modified energy shows what 100 ps of the total energy do not (nve_drift.py)."""
     compared = nve_drift.systems(plugin, alanine.topology, fast, "whole")
-    ours = nve_drift.summarize(*nve_drift.run(compared[f"{fast} {precision}"], start, 0.5, 5.0), 22)
-    control = nve_drift.summarize(*nve_drift.run(compared[nve_drift.CONTROL], start, 0.5, 5.0), 22)
-    assert abs(ours["trueDrift"]) < 5e-5  # kJ/mol/ps an atom; 0.02 kT/ns
-    assert ours["fluctuation"] < 3 * control["fluctuation"]
+    ours = nve_drift.summarize(*nve_drift.run(compared[f"{fast} {precision}"], start, 0.5, 1.5), 22)
+    control = nve_drift.summarize(*nve_drift.run(compared[nve_drift.CONTROL], start, 0.5, 1.5), 22)
+    assert abs(ours["trueDrift"]) < 2e-5  # kJ/mol/ps an atom; 0.008 kT/ns
+    assert ours["fluctuation"] < 3 * control["fluctuation"] and ours["modifiedFluctuation"] < 0.2 * ours["fluctuation"]
 
 
 @pytest.mark.slow
@@ -45,36 +45,53 @@ def test_a_chain_with_many_fragments(plugin, fast, pentapeptide):
     control = nve_drift.systems(plugin, pentapeptide.topology, "ff14sb", "whole")[nve_drift.CONTROL]
     begin = nve_drift.thermalised(control, pentapeptide.positions, 1, 1.0)
     system = nve_drift.systems(plugin, pentapeptide.topology, fast, "dipeptide")[f"{fast} double"]
-    coarse, fine = (nve_drift.run(system, begin, dt, 0.3, every)[1].std() for dt, every in ((0.5, 2), (0.25, 4)))
-    assert 3 < coarse / fine < 5
+    found = nve_drift.summarize(*nve_drift.run(system, begin, 0.5, 0.15), pentapeptide.topology.getNumAtoms())
+    assert found["modifiedFluctuation"] < 0.05 * found["fluctuation"]
+    assert abs(found["trueDrift"]) < 1e-4
+
+
+def test_the_modified_energy_of_an_oscillator(plugin):
+    """The analysis itself, on a bond whose modified energy is known in closed form, and with a force that drags it."""
+    mass, k, h = 12.0, 4e5, 0.001  # u, kJ/mol/nm^2, ps: 29 steps a period
+    system = openmm.System()
+    bond = openmm.HarmonicBondForce()
+    for _ in range(2):
+        system.addParticle(mass)
+    bond.addBond(0, 1, 0.2, k)
+    system.addForce(bond)
+    start = np.array([[0, 0, 0], [0.21, 0, 0]]), np.zeros((2, 3))
+    times, energies, modified = nve_drift.run(system, start, 1000 * h, 2.0, 3)
+    u = h * np.sqrt(2 * k / mass)
+    # Velocities are those of half a step before, where the bond was longer by its share of the amplitude.
+    amplitude = 0.01 / np.cos(np.arcsin(u / 2))
+    assert modified.mean() == pytest.approx(k / 2 * amplitude**2 * (1 - u**2 / 12), rel=u**4 / 10)
+    assert modified.std() < u**2 / 5 * energies.std()
 
 
 def test_the_fit_finds_a_drift():
-    """The analysis itself, on a made-up energy that drifts."""
-    times = np.arange(0, 10, 0.001)
-    wander = 0.2 + 0.1 * np.sin(0.3 * times + 1)
-    energies = 5 + 0.02 * 22 * times + 0.3 * np.sin(400 * times) - 0.98 * wander
-    summary = nve_drift.summarize(times, energies, wander, 22)
-    assert summary["trueDrift"] == pytest.approx(0.02, rel=0.005)
-    assert summary["wanderCoefficient"] == pytest.approx(0.98, abs=0.02)
-    assert abs(summary["drift"] - 0.02) > 2e-4
+    times = np.arange(0, 10, 0.005)
+    energies = 5 + 0.3 * np.sin(40 * times) + 0.1 * np.sin(0.3 * times)
+    modified = 5 + 0.02 * 22 * times + 0.005 * np.sin(40 * times)
+    summary = nve_drift.summarize(times, energies, modified, 22)
+    assert summary["trueDrift"] == pytest.approx(0.02, abs=1e-4) and summary["trueDriftError"] < 1e-4
+    assert abs(summary["drift"]) < 0.005 and summary["driftError"] > 1e-4
     assert summary["fluctuation"] == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
+    assert summary["modifiedFluctuation"] == pytest.approx(0.005 / np.sqrt(2), rel=0.05)
 
 
-@pytest.mark.slow
-def test_the_wander_of_constrained_bonds(plugin, pentapeptide):
-    """Plain ff14SB at 1 fs: a slope that its acceleration explains, forces of constraints included."""
+def test_the_modified_energy_of_constrained_bonds(plugin, pentapeptide):
+    """Plain ff14SB at 1 fs: the total energy swings and wanders about it, forces of constraints included."""
     system = nve_drift.systems(plugin, pentapeptide.topology, "ff14sb", "whole", nve_drift.CONSTRAINTS["hbonds"])[nve_drift.CONTROL]
     start = nve_drift.thermalised(system, pentapeptide.positions, 3, 1.0)
-    found = nve_drift.summarize(*nve_drift.run(system, start, 1.0, 5.0), pentapeptide.topology.getNumAtoms())
-    assert 0.8 < found["wanderCoefficient"] < 1.2
-    assert abs(found["trueDrift"]) < 0.25 * abs(found["drift"])
+    found = nve_drift.summarize(*nve_drift.run(system, start, 1.0, 2.0), pentapeptide.topology.getNumAtoms())
+    assert found["modifiedFluctuation"] < 0.05 * found["fluctuation"]
+    assert abs(found["trueDrift"]) < 3e-5 < 0.2 * abs(found["drift"])
 
 
-def test_energies_too_far_apart_are_refused(plugin):
-    result = subprocess.run([sys.executable, nve_drift.__file__, "--dt", "1"], env={"PYTHONPATH": str(STAGED), "PATH": "/usr/bin:/bin"},
+def test_a_spacing_without_room_for_the_modified_energy_is_refused(plugin):
+    result = subprocess.run([sys.executable, nve_drift.__file__, "--every", "2"], env={"PYTHONPATH": str(STAGED), "PATH": "/usr/bin:/bin"},
                             capture_output=True, text=True)
-    assert result.returncode == 2 and "--every 5 steps of 1 fs are too far apart: 3 fs at most" in result.stderr
+    assert result.returncode == 2 and "--every 2: 3 or more" in result.stderr
 
 
 @pytest.mark.parametrize("constraints", nve_drift.CONSTRAINTS)
