@@ -138,6 +138,18 @@ def test_charmm_host(plugin, any_network, chignolin):
     assert hosts.evaluate(ctx)[0] == pytest.approx(0.75 * host + 0.25 * total, abs=1e-6 * abs(total))
 
 
+@pytest.mark.slow
+def test_charmm_host_and_pairs_of_residues(plugin, network, chignolin):
+    """The same for a sum over fragments, in vacuo."""
+    system = forceField(*CHARMM).createSystem(chignolin.topology, nonbondedMethod=app.NoCutoff)
+    alone, positions = charmmAlone(plugin, chignolin.topology), chignolin.getPositions(asNumpy=True)._value
+    mixed = plugin.FragmentPotential(network, "window3+pairs", "double").createMixedSystem(chignolin.topology, system, regionSystem=alone)
+    ctx = hosts.context(mixed, positions)
+    expected = referenceEnergy(plugin, network, chignolin.topology, positions, system, alone, "window3+pairs")
+    assert hosts.evaluate(ctx)[0] == pytest.approx(expected, abs=1e-6 * abs(expected))
+    assert hosts.gradientError(ctx, positions, [30, 101], 5e-5) < 2e-5
+
+
 def test_charmm_host_is_refused_without_its_region_system(plugin, network, chignolin):
     topology, _, system = charmmHost(chignolin)
     with pytest.raises(plugin.PluginBridgeError):
