@@ -48,7 +48,7 @@ private:
     std::vector<int> atoms; // the region's atoms, in the order of its System's particles
     std::vector<bool> isHeavy;
     std::vector<std::vector<std::pair<int, int>>>
-        molecules; // particles and the one each is bonded to, root first
+        molecules;                                  // particles and the one each is bonded to, root first
     std::vector<std::vector<int>> contactParticles; // of each molecule: its heavy atoms, if it has any
     std::vector<OpenMM::Vec3> positions;
 };
