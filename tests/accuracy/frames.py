@@ -1,6 +1,7 @@
 """Frames of proteins at 300 K and their whole-protein GFN2-xTB energies and forces; kept, so a run can go on."""
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -14,16 +15,21 @@ PROGRAM = ROOT / "build" / "bin" / "pluginbridge"
 sys.path.insert(0, str(ROOT / "training"))
 
 
+LONGEST_BOND = 0.25  # nm: OpenMM bonds residues across a gap in the chain
+
+
 def _isComplete(source: Path) -> bool:
-    """Whether ff14SB takes the file as it is."""
+    """Whether ff14SB takes the file as it is, and no chain has a gap."""
     from openmm import app
     from pbtrain.molecules import FORCE_FIELD
 
     try:
-        app.ForceField(FORCE_FIELD).createSystem(app.PDBFile(str(source)).topology)
+        pdb = app.PDBFile(str(source))
+        app.ForceField(FORCE_FIELD).createSystem(pdb.topology)
     except Exception:  # whatever the reader or the force field says: prepare says it with line and residue
         return False
-    return True
+    x = pdb.getPositions(asNumpy=True)._value
+    return all(np.linalg.norm(x[a.index] - x[b.index]) < LONGEST_BOND for a, b in pdb.topology.bonds())
 
 
 def withUnlimitedStack() -> None:
@@ -68,9 +74,13 @@ class Structure:
 
         self.name, self.folder = source.stem, folder
         self.changes: list[str] = []  # what was done to the file
+        self._forgetOther(source)
         if not _isComplete(source):
             source = self._prepared(source)
-        self.pdb = app.PDBFile(str(source))
+        try:
+            self.pdb = app.PDBFile(str(source))
+        except Exception as error:  # OpenMM's reader raises what it happens to meet
+            raise Unusable(f"{source} cannot be read: {error}") from error
         atoms = list(self.pdb.topology.atoms())
         self.numbers = np.array([atom.element.atomic_number for atom in atoms])
         self.elements = [atom.element.symbol for atom in atoms]
@@ -78,9 +88,17 @@ class Structure:
         self.residues = [(f"{atom.residue.chain.id}:" if several else "")
                          + f"{atom.residue.name} {atom.residue.id}{atom.residue.insertionCode.strip()}" for atom in atoms]
 
+    def _forgetOther(self, source: Path) -> None:
+        """Frames of another file of the same name are removed."""
+        digest, mark = hashlib.sha256(source.read_bytes()).hexdigest(), self.folder / "source.sha256"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not mark.exists() or mark.read_text() != digest:
+            for old in self.folder.glob("frame_*"):
+                old.unlink()
+            mark.write_text(digest)
+
     def _prepared(self, source: Path) -> Path:
         """The file that `pluginbridge prepare` makes of it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         target = self.folder / "prepared.pdb"
         result = subprocess.run([PROGRAM, "prepare", source, target, "--breaks", "cap", "--json"], text=True, capture_output=True)
         if result.returncode:
@@ -92,11 +110,10 @@ class Structure:
     def frames(self, count: int, seed: int, progress=lambda frame: None) -> list[Frame]:
         """`count` frames of Langevin dynamics in ff14SB with OBC2 solvent at 300 K, 1 ps apart.
 
-        A frame whose reference does not converge is left out and reported.
+        A frame whose reference does not converge is left out and reported; Unusable if dynamics or the reference method fails.
         """
         from pbtrain.label import Ff14sb, Gfn2, LabelError
 
-        self.folder.mkdir(parents=True, exist_ok=True)
         qm, found = None, []
         for k, path in enumerate(self._sampled(count, seed)):
             kept = path.with_suffix(".npz")
@@ -116,12 +133,16 @@ class Structure:
 
     def _sampled(self, count: int, seed: int) -> list[Path]:
         """PDB files of the frames: positions as rounded there are what everything is evaluated at."""
-        from openmm import app, unit
+        from openmm import OpenMMException, app, unit
         from pbtrain.whole import sample
 
         paths = [self.folder / f"frame_{seed}_{k:03d}.pdb" for k in range(count)]
         if not all(path.exists() for path in paths):
-            for path, x in zip(paths, sample(self.pdb.topology, self.pdb.positions, count, seed)):
+            try:
+                positions = list(sample(self.pdb.topology, self.pdb.positions, count, seed))
+            except (OpenMMException, ValueError) as error:
+                raise Unusable(f"no dynamics at 300 K: {error}") from error
+            for path, x in zip(paths, positions):
                 path.with_suffix(".npz").unlink(missing_ok=True)
                 with open(path, "w") as out:
                     app.PDBFile.writeFile(self.pdb.topology, x * unit.angstrom, out, keepIds=True)

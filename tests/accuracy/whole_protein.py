@@ -28,6 +28,7 @@ import numpy as np
 from tqdm import tqdm
 
 KCAL = 4.184
+PLOTTED = 20  # structures side by side
 SCHEMES = ("whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs")
 
 
@@ -78,6 +79,8 @@ class Errors:
         if not self.forces:
             return {"frames": 0, "failed": self.failed}
         energies, forces = np.array(self.energies), np.array(self.forces)
+        if len(energies) < 2:
+            return {"frames": 0, "failed": self.failed + ["one frame is left: energies have no mean to be compared with"]}
         relative = (energies - energies.mean()) / len(self.structure.numbers)
         return {"frames": len(energies), "failed": self.failed,
                 "force_mae": float(abs(forces).mean()), "force_rmse": float(np.sqrt((forces**2).mean())),
@@ -160,11 +163,16 @@ def table(report: dict, schemes: list[str]) -> str:
 
 
 def plot(report: dict, path: Path) -> None:
-    """Force and energy errors of every frame, by method."""
+    """Force and energy errors of every frame, by method; of the first PLOTTED structures that have any."""
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    report = {name: found for name, found in report.items() if any(
+        entry["frames"] for variant in ("exact", "network") for entry in found[variant].values())}
+    report = dict(list(report.items())[:PLOTTED])
+    if not report:
+        return
     figure, axes = plt.subplots(2, len(report), figsize=(5 * len(report), 7), squeeze=False, sharex="col", sharey="row")
     for (forces, energies), (name, found) in zip(axes.T, report.items()):
         shown = {f"{variant}\n{scheme}": found[variant][scheme] for variant in ("exact", "network")
@@ -213,8 +221,8 @@ def main() -> None:
             (options.out / "table.md").write_text(table(report, options.schemes))
     if not report:
         sys.exit(f"none of {len(sources)} structures could be measured")
-    plot(report, options.out / "errors.png")
     print(table(report, options.schemes))
+    plot(report, options.out / "errors.png")
     for name, reason in refused.items():
         print(f"{name} is left out: {reason}")
     print(f"{options.out}: summary.json, table.md, errors.png")

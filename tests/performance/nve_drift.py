@@ -204,7 +204,7 @@ def slope(times, energies):
 def summarize(times, energies, modified, atoms):
     """Drift (kJ/mol/ps an atom; kT/ns an atom) of total and modified energy; standard errors; fluctuations (kJ/mol)."""
     (drift, error), (true, true_error) = slope(times, energies), slope(times, modified)
-    return dict(drift=drift / atoms, driftError=error / atoms, drift_kT_per_ns=true / atoms * 1000 / KT,
+    return dict(drift=drift / atoms, driftError=error / atoms, trueDrift_kT_per_ns=true / atoms * 1000 / KT,
                 trueDrift=true / atoms, trueDriftError=true_error / atoms,
                 fluctuation=fluctuation(times, energies), modifiedFluctuation=fluctuation(times, modified))
 
@@ -245,7 +245,7 @@ def measure(task):
 def settings(options):
     """What decides the outcome of a run, besides its kind and seed."""
     return {name: value for name, value in vars(options).items() if name not in ("seeds", "kinds", "jobs", "json")} \
-        | {"hash": pluginbridge.FragmentPotential(options.model).model.hash}
+        | {"curves": list(CURVES), "hash": pluginbridge.FragmentPotential(options.model).model.hash}
 
 
 def line(r):

@@ -253,6 +253,20 @@ def test_a_cutoff_is_refused_when_the_context_is_made(plugin, network, chignolin
         hosts.context(mixed, positions)
 
 
+def test_a_host_with_a_plain_cutoff_is_refused(plugin, network, alanine):
+    """It lacks a part of what the region alone has; also where Python's checks are passed by."""
+    from pluginbridge.forcexml import createForce
+    from pluginbridge.region import regionArrays
+
+    system = hosts.vacuumSystem(alanine.topology, nonbondedMethod=app.CutoffNonPeriodic, nonbondedCutoff=0.5 * unit.nanometer)
+    alone = plugin.createRegionSystem(alanine.topology, app.ForceField(hosts.FF14SB))
+    with pytest.raises(plugin.UnsupportedError, match="plain cutoff"):
+        plugin.FragmentPotential(network).createMixedSystem(alanine.topology, system, regionSystem=alone)
+    system.addForce(createForce(regionArrays(alanine.topology), alone, model=network, scheme="whole"))
+    with pytest.raises(openmm.OpenMMException, match="plain cutoff"):
+        hosts.context(system, alanine.getPositions(asNumpy=True)._value)
+
+
 def test_a_cut_molecule_is_refused(plugin, network, chignolin):
     """Also with a System made by hand: the fragments take in atoms beyond the region, whose terms it would not have."""
     from pluginbridge.forcexml import createForce

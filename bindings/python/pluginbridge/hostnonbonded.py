@@ -71,9 +71,9 @@ def nonbondedTerms(system, local: dict, region: set, describe: Callable[[int], s
         if not isinstance(force, openmm.NonbondedForce):
             continue
         terms = _read(force, local)
-        _refuseOffsets(force, region, describe)
+        refuseOffsets(force, region, describe)
         if not terms.isEmpty:
-            _refuseMethod(force)
+            refuseMethod(force)
         if found is None or found.isEmpty:
             found = terms
         elif not terms.isEmpty:
@@ -103,7 +103,8 @@ def _merge(one: Nonbonded, other: Nonbonded) -> Nonbonded:
     return Nonbonded(particles, {p: (charges.pair(*p)[0], *lennardJones.pair(*p)[1:]) for p in sorted(pairs)})
 
 
-def _refuseMethod(force) -> None:
+def refuseMethod(force) -> None:
+    """Refuses a NonbondedForce that leaves out a part of the Coulomb energy."""
     if force.getNonbondedMethod() in (force.CutoffNonPeriodic, force.CutoffPeriodic):
         raise UnsupportedError("the System's NonbondedForce uses a plain cutoff with a reaction field, so it does not "
                                "contain the full Coulomb energy of the region that the model replaces: use PME "
@@ -114,7 +115,8 @@ def _refuseMethod(force) -> None:
                                "in it")
 
 
-def _refuseOffsets(force, region, describe) -> None:
+def refuseOffsets(force, region, describe) -> None:
+    """Refuses Context parameters that change a NonbondedForce in the region (a container of particles)."""
     for index in range(force.getNumParticleParameterOffsets()):
         parameter, particle, *_ = force.getParticleParameterOffset(index)
         if particle in region:

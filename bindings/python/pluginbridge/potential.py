@@ -112,8 +112,8 @@ class FragmentPotential:
         """A copy of a System with the region at the quantum-chemical level.
 
         Everything that the user put into the System stays: bonded terms, exclusions, PME, constraints, virtual sites,
-        barostats, masses. Solvent and region interact through the host's charges (mechanical embedding). The model sees
-        the region once, in vacuo: its interaction with its own periodic images and the Lennard-Jones tail stay the host's.
+        barostats, masses. Solvent and region interact through the host's charges (mechanical embedding). The region's
+        interaction with its own periodic images, beyond the network's cutoff, and the Lennard-Jones tail stay the host's.
 
         Parameters
         ----------

@@ -9,6 +9,7 @@ import numpy as np
 
 from .constraints import subTopology
 from .errors import ForceFieldMismatchError, InvalidArgumentError
+from .hostnonbonded import refuseMethod, refuseOffsets
 from .region import RegionArrays, regionArrays
 
 DIGITS = 9  # to which parameters have to agree: two Systems of one force field differ by rounding alone
@@ -22,7 +23,7 @@ TERMS = {
 PARTICLES = {"NonbondedForce": "Exception", "CustomNonbondedForce": "Exclusion", "AmoebaVdwForce": None}
 
 
-#: Forces that stay the host's: the model's energy of the region is in vacuo, and so is what it replaces.
+#: Forces that stay the host's (RegionHost.cpp refuses the same ones): the model's energy of the region is in vacuo, and so is what it replaces.
 IMPLICIT_SOLVENTS = {"GBSAOBCForce", "CustomGBForce", "AmoebaGeneralizedKirkwoodForce", "AmoebaWcaDispersionForce"}
 
 
@@ -88,6 +89,8 @@ def checkRegionSystem(system, regionSystem, arrays: RegionArrays) -> None:
     ------
     InvalidArgumentError
         The region cuts a molecule, or its System has another number of particles.
+    UnsupportedError
+        The host leaves out a part of the Coulomb energy (a plain cutoff), or its parameters change with the Context's.
     ForceFieldMismatchError
         The first term that one of the two has and the other has not.
     """
@@ -97,6 +100,10 @@ def checkRegionSystem(system, regionSystem, arrays: RegionArrays) -> None:
         raise InvalidArgumentError(f"the region's System has {regionSystem.getNumParticles()} particles, the region "
                                    f"{len(particles)} atoms: it must have those and nothing else, in their order")
     local = {particle: k for k, particle in enumerate(particles)}
+    for force in system.getForces():
+        if type(force).__name__ == "NonbondedForce":
+            refuseMethod(force)
+            refuseOffsets(force, local, lambda particle: arrays.describe(int(arrays.region[local[particle]])))
     host, alone = _terms(system, local), _terms(regionSystem, {k: k for k in range(len(particles))})
     for missing, text in ((host - alone, "the host has it, the region's System has not"),
                           (alone - host, "the region's System has it, the host has not")):

@@ -1,4 +1,5 @@
 #include "CorrectionEvaluator.h"
+#include "HostNonbonded.h"
 #include "HostTerms.h"
 #include "ModelCache.h"
 #include "RegionSpec.h"
@@ -47,8 +48,10 @@ CorrectionEvaluator::CorrectionEvaluator(const FragmentedPotentialForce& force, 
     model = loadModel(force.getModel(), force.getModelHash());
     system.reset(createSystem(*model, region, force, hostSystem));
     workspace.reset(createWorkspace(*system, force, threads));
-    if (force.getRegionSystem())
+    if (force.getRegionSystem()) {
+        checkNonbondedMethods(hostSystem);
         regionHost = make_unique<RegionHost>(force, platform, threads);
+    }
     atomPositions.resize(3 * particles.size());
     atomForces.resize(3 * particles.size());
 }

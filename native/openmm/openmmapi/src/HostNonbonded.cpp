@@ -114,6 +114,14 @@ Contribution merge(const Contribution& a, const Contribution& b) {
 
 } // namespace
 
+void checkNonbondedMethods(const System& system) {
+    for (int i = 0; i < system.getNumForces(); i++) {
+        auto nonbonded = dynamic_cast<const NonbondedForce*>(&system.getForce(i));
+        if (nonbonded != nullptr)
+            checkMethod(*nonbonded);
+    }
+}
+
 HostNonbonded::HostNonbonded(const System& system, const FragmentedPotentialForce& force,
                              const vector<int>& atomOfParticle, const vector<bool>& isInRegion) {
     bool found = false;

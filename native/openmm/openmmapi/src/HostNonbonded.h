@@ -31,6 +31,9 @@ struct HostNonbonded {
     std::vector<double> exceptionParameters;
 };
 
+/** Refuses NonbondedForces that leave out a part of the Coulomb energy: plain cutoffs, no direct space. */
+void checkNonbondedMethods(const OpenMM::System& system);
+
 } // namespace PluginBridge
 
 #endif

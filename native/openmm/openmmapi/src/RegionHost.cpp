@@ -18,7 +18,7 @@ namespace {
 
 Vec3 findNearestImage(Vec3 displacement, const Vec3* box) {
     for (int k = 2; k >= 0; k--)
-        displacement -= box[k] * floor(displacement[k] / box[k][k] + 0.5);
+        displacement -= box[k] * nearbyint(displacement[k] / box[k][k]);
     return displacement;
 }
 
@@ -110,8 +110,8 @@ void RegionHost::findMolecules(const FragmentedPotentialForce& force) {
         force.getBond(i, atom1, atom2);
         int a = particleOfAtom.at(atom1), b = particleOfAtom.at(atom2);
         if ((a >= 0) != (b >= 0))
-            refuse("the region cuts a molecule, between atoms " + to_string(atom1) + " and " +
-                   to_string(atom2) + "; with a System of the region alone it must be complete molecules");
+            refuse("the region cuts a molecule, between " + force.describeAtom(atom1) + " and " +
+                   force.describeAtom(atom2) + "; with a System of the region alone it must be complete molecules");
         if (a >= 0) {
             bonded[a].push_back(b);
             bonded[b].push_back(a);
