@@ -111,7 +111,8 @@ void RegionHost::findMolecules(const FragmentedPotentialForce& force) {
         int a = particleOfAtom.at(atom1), b = particleOfAtom.at(atom2);
         if ((a >= 0) != (b >= 0))
             refuse("the region cuts a molecule, between " + force.describeAtom(atom1) + " and " +
-                   force.describeAtom(atom2) + "; with a System of the region alone it must be complete molecules");
+                   force.describeAtom(atom2) +
+                   "; with a System of the region alone it must be complete molecules");
         if (a >= 0) {
             bonded[a].push_back(b);
             bonded[b].push_back(a);
