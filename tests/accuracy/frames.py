@@ -12,10 +12,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build" / "bin" / "pluginbridge"
-sys.path.insert(0, str(ROOT / "training"))
-
-
 LONGEST_BOND = 0.25  # nm: OpenMM bonds residues across a gap in the chain
+sys.path.insert(0, str(ROOT / "training"))
 
 
 def _isComplete(source: Path) -> bool:

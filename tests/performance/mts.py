@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import openmm
-from nve_drift import fit
+from nve_drift import fluctuation, slope
 from openmm import app, unit
 from tqdm import tqdm
 
@@ -112,12 +112,11 @@ def nve(task):
     row = dict(kind=kind, outer_fs=outer, inner_steps=inner, correction=correction, ps=float(times[-1]) if len(times) else 0.0,
                survived=bool(len(times) > 2 and times[-1] > 0.98 * options.ps))
     if row["survived"]:
-        slope, offset = np.polyfit(times, energies, 1)
-        _, (error,) = fit(min(10, len(times) // 2), energies, times)
+        drift, error = slope(times, energies, min(10, len(times) // 2))
         atoms = system.getNumParticles()
-        row |= dict(drift=slope / atoms, driftError=float(error) / atoms,
-                    drift_kT_per_ns=slope / atoms * 1000 / (300 * KB),
-                    fluctuation=float((energies - slope * times - offset).std()))
+        row |= dict(drift=drift / atoms, driftError=error / atoms,
+                    drift_kT_per_ns=drift / atoms * 1000 / (300 * KB),
+                    fluctuation=fluctuation(times, energies))
     return row
 
 

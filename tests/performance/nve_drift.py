@@ -180,25 +180,17 @@ def run(system, start, femtoseconds, picoseconds, every=5, watch=None, kept=None
     return tuple(map(np.array, (times, energies, modified)))
 
 
-def fit(blocks, energies, *columns):
-    """Least squares of E = a + sum of c_k column_k by means of blocks: c_k and their standard errors."""
-    means = np.array([[part.mean() for part in np.array_split(x, blocks)] for x in (energies, *columns)])
-    matrix = np.stack([np.ones(blocks), *(means[1:] - means[1:].mean(1, keepdims=True))], 1)
-    found, *_ = np.linalg.lstsq(matrix, means[0], rcond=None)
-    variance = ((means[0] - matrix @ found)**2).sum() / (blocks - len(found))
-    return found[1:], np.sqrt(variance * np.diag(np.linalg.inv(matrix.T @ matrix)))[1:]
+def slope(times, energies, blocks=BLOCKS):
+    """Of a straight line, and its standard error, from a line through the means of blocks."""
+    t, e = (np.array([part.mean() for part in np.array_split(x, blocks)]) for x in (times, energies))
+    t -= t.mean()
+    residuals = e - np.polyval(np.polyfit(t, e, 1), t)
+    return float(np.polyfit(times, energies, 1)[0]), float(np.sqrt((residuals**2).sum() / (blocks - 2) / (t**2).sum()))
 
 
 def fluctuation(times, energies):
     """Standard deviation of energies about a straight line through them."""
-    slope, offset = np.polyfit(times, energies, 1)
-    return float((energies - slope * times - offset).std())
-
-
-def slope(times, energies):
-    """Of a straight line, and its standard error from blocks."""
-    _, (error,) = fit(BLOCKS, energies, times)
-    return float(np.polyfit(times, energies, 1)[0]), float(error)
+    return float((energies - np.polyval(np.polyfit(times, energies, 1), times)).std())
 
 
 def summarize(times, energies, modified, atoms):

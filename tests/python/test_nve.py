@@ -51,7 +51,7 @@ def test_a_chain_with_many_fragments(plugin, fast, pentapeptide):
 
 
 def test_the_modified_energy_of_an_oscillator(plugin):
-    """The analysis itself, on a bond whose modified energy is known in closed form, and with a force that drags it."""
+    """The analysis itself, on a bond whose modified energy is known in closed form."""
     mass, k, h = 12.0, 4e5, 0.001  # u, kJ/mol/nm^2, ps: 24 steps a period
     system = openmm.System()
     bond = openmm.HarmonicBondForce()

@@ -117,9 +117,8 @@ def second_order(system, positions, picoseconds):
     """How much smaller the total energy's fluctuation is at 0.25 fs than at 0.5 fs, and there the drift of the modified energy,
     kJ/mol/ps an atom."""
     start = nve_drift.thermalised(system, positions, 1, 0.1)
-    found = [nve_drift.summarize(*nve_drift.run(system, start, step, picoseconds, every), system.getNumParticles())
-             for step, every in ((0.5, 4), (0.25, 8))]
-    coarse, fine = found
+    coarse, fine = (nve_drift.summarize(*nve_drift.run(system, start, step, picoseconds, every), system.getNumParticles())
+                    for step, every in ((0.5, 4), (0.25, 8)))
     return coarse["fluctuation"] / fine["fluctuation"], fine["trueDrift"]
 
 

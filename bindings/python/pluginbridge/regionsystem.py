@@ -21,9 +21,8 @@ TERMS = {
     "CustomTorsionForce": ("Torsion", 4), "CustomCompoundBondForce": ("Bond", None)}
 #: Forces with parameters of each particle; those of pairs beside them are exceptions or exclusions.
 PARTICLES = {"NonbondedForce": "Exception", "CustomNonbondedForce": "Exclusion", "AmoebaVdwForce": None}
-
-
-#: Forces that stay the host's (RegionHost.cpp refuses the same ones): the model's energy of the region is in vacuo, and so is what it replaces.
+#: Forces that stay the host's (RegionHost.cpp refuses the same ones): the model's energy of the region is in vacuo, and so
+#: is what it replaces.
 IMPLICIT_SOLVENTS = {"GBSAOBCForce", "CustomGBForce", "AmoebaGeneralizedKirkwoodForce", "AmoebaWcaDispersionForce"}
 
 
