@@ -59,10 +59,10 @@ def heated(system, seed, femtoseconds):
 
 
 def reached(context, picoseconds):
-    """Positions and velocities after that time."""
+    """Positions and velocities [N, 3], nm and nm/ps, after that time."""
     context.getIntegrator().step(round(picoseconds / context.getIntegrator().getStepSize()._value))
     state = context.getState(getPositions=True, getVelocities=True)
-    return state.getPositions(), state.getVelocities()
+    return state.getPositions(asNumpy=True)._value, state.getVelocities(asNumpy=True)._value
 
 
 def thermalised(system, positions, seed, picoseconds=2.0):
@@ -94,17 +94,17 @@ class Kept:
         if not self.path.exists():
             return None
         found = dict(np.load(self.path))
-        return found if str(found["settings"]) == self.settings and found.keys() >= set(CURVES) else None
+        return found if str(found["settings"]) == self.settings and found.keys() >= {*CURVES, "start"} else None
 
     def due(self):
         """Has it been a minute?"""
         return time.monotonic() - self.since > KEEP_EVERY
 
-    def save(self, curves, state, crossings):
-        """Replaces what was saved before."""
+    def save(self, start, curves, state, crossings):
+        """Replaces what was saved before; start, positions and velocities, spares the heating when the run goes on."""
         self.since = time.monotonic()
         temporary = self.path.with_suffix(".tmp.npz")
-        np.savez(temporary, **curves, positions=state.getPositions(asNumpy=True)._value, crossings=crossings,
+        np.savez(temporary, **curves, start=start, positions=state.getPositions(asNumpy=True)._value, crossings=crossings,
                  velocities=state.getVelocities(asNumpy=True)._value, settings=self.settings)
         os.replace(temporary, self.path)
 
@@ -176,7 +176,7 @@ def run(system, start, femtoseconds, picoseconds, every=5, watch=None, kept=None
         if watch is not None:
             watch.look(after.getPositions(asNumpy=True)._value)  # where a run that is kept goes on
         if kept and (kept.due() or len(times) == wanted):
-            kept.save(dict(zip(CURVES, (times, energies, modified))), after, watch.crossings)
+            kept.save(start, dict(zip(CURVES, (times, energies, modified))), after, watch.crossings)
     return tuple(map(np.array, (times, energies, modified)))
 
 
@@ -216,15 +216,18 @@ def measure(task):
     options, kind, seed = task
     pdb = app.PDBFile(options.pdb)
     compared = systems(pluginbridge, pdb.topology, options.model, options.scheme, CONSTRAINTS[options.constraints])
-    start = thermalised(compared[CONTROL], pdb.positions, seed)
     name = CONTROL if kind == CONTROL else f"{options.model} {kind}"
     system, atoms = compared[name], pdb.topology.getNumAtoms()
-    if options.settle > 0:
-        start = settled(system, start, seed, options.dt, options.settle)
+    kept = options.json and Kept(options.json.with_suffix(f".{kind}-{seed}.npz"), settings(options))
+    before = kept.load() if kept else None
+    if before:
+        start, done = before["start"], len(before["times"]) * options.every
+    else:
+        start, done = thermalised(compared[CONTROL], pdb.positions, seed), 0
+        if options.settle > 0:
+            start = settled(system, start, seed, options.dt, options.settle)
     begin = time.time()
     contacts = Contacts(pdb.topology)
-    kept = options.json and Kept(options.json.with_suffix(f".{kind}-{seed}.npz"), settings(options))
-    done = len(before["times"]) * options.every if kept and (before := kept.load()) else 0
     summary = summarize(*run(system, start, options.dt, options.ps, options.every, contacts, kept), atoms) | {"crossings": contacts.crossings}
     milliseconds = (time.time() - begin) / max(1, options.ps * 1000 / options.dt - done) * 1000
     # the fluctuation at both steps over the same stretch of time
