@@ -48,11 +48,11 @@ accuracy: build
 nve: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py --json $(BUILD)/bench/nve.json
 
-# The same while pairs of residues come and go: GYDPETGTWG, window3+pairs, 10 ps at 1 fs with constrained bonds to hydrogen and
-# the small network (two hours or so; goes on where it was ended).
+# The same while pairs of residues come and go: GYDPETGTWG, window3+pairs, 10 ps at 0.5 fs with constrained bonds to hydrogen and
+# the small network (three to eight hours on two cores; goes on where it was ended).
 nve-pairs: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/performance/nve_drift.py --pdb examples/gydpetgtwg.pdb --scheme window3+pairs \
-	    --model visnet-gfn2-fast --ps 10 --dt 1 --constraints hbonds --settle 1 --stretch 0.2 \
+	    --model visnet-gfn2-fast --ps 10 --dt 0.5 --constraints hbonds --settle 1 --stretch 0.2 \
 	    --kinds double control --json docs/measurements/nve-pairs.json
 
 # Fragments, gradient and dynamics of 50 random proteins; goes on where it was ended (an hour or three).
