@@ -88,13 +88,9 @@ class Kept:
 
     def __init__(self, path, settings):
         self.path, self.settings, self.since = path, json.dumps(settings, default=str), time.monotonic()
-
-    def load(self):
-        """What was saved last, by name, or None."""
-        if not self.path.exists():
-            return None
-        found = dict(np.load(self.path))
-        return found if str(found["settings"]) == self.settings and found.keys() >= {*CURVES, "start"} else None
+        found = dict(np.load(path)) if path.exists() else {}
+        wanted = str(found.get("settings")) == self.settings and found.keys() >= {*CURVES, "start"}
+        self.before = found if wanted else None  # what was saved last, by name
 
     def due(self):
         """Has it been a minute?"""
@@ -127,7 +123,7 @@ class Contacts:
         self.near = near
 
     def resume(self, before):
-        """Goes on from what a Kept has loaded."""
+        """Goes on from what a Kept has found."""
         self.near = None
         self.look(before["positions"])
         self.crossings = int(before["crossings"])
@@ -144,7 +140,7 @@ def run(system, start, femtoseconds, picoseconds, every=5, watch=None, kept=None
     context.setPositions(start[0])
     context.setVelocities(start[1])
     masses = np.array([system.getParticleMass(k)._value for k in range(system.getNumParticles())])[:, None]
-    before = kept.load() if kept else None
+    before = kept.before if kept else None
     times, energies, modified = (before[name].tolist() for name in CURVES) if before else ([], [], [])
     step = integrator.getStepSize()._value
     if before:
@@ -219,7 +215,7 @@ def measure(task):
     name = CONTROL if kind == CONTROL else f"{options.model} {kind}"
     system, atoms = compared[name], pdb.topology.getNumAtoms()
     kept = options.json and Kept(options.json.with_suffix(f".{kind}-{seed}.npz"), settings(options))
-    before = kept.load() if kept else None
+    before = kept.before if kept else None
     if before:
         start, done = before["start"], len(before["times"]) * options.every
     else:

@@ -108,7 +108,7 @@ def test_a_run_that_was_ended_goes_on_bit_for_bit(plugin, pentapeptide, tmp_path
 
     straight = run(0.1, "straight.npz")
     run(0.05, "ended.npz")
-    assert nve_drift.Kept(tmp_path / "ended.npz", "b").load() is None, "another run's"
+    assert nve_drift.Kept(tmp_path / "ended.npz", "b").before is None, "another run's"
     resumed = run(0.1, "ended.npz")
     assert resumed[1] == straight[1] and len(resumed[0][0]) == 40
     for a, b in zip(resumed[0], straight[0]):
