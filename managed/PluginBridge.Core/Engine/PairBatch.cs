@@ -1,4 +1,3 @@
-using PluginBridge.Core.Chemistry;
 using PluginBridge.Core.Fragmentation;
 using PluginBridge.Core.Potentials;
 
@@ -23,8 +22,7 @@ internal sealed class PairBatch : IDisposable
     {
         _system = system;
         _options = options;
-        Topology topology = system.Topology;
-        _contacts = new PairContacts(cells, system.PairRadii, atom => topology.Atoms[atom].AtomicNumber > 1, topology.Atoms.Count);
+        _contacts = new PairContacts(cells, system.PairRadii, system.Topology);
         _base = system.CreatePairBaseEnergy();
     }
 

@@ -1,3 +1,4 @@
+using PluginBridge.Core.Chemistry;
 using PluginBridge.Core.Fragmentation;
 using PluginBridge.Core.Potentials;
 
@@ -14,6 +15,7 @@ internal sealed class PairContacts
 
     private readonly PairCells _cells;
     private readonly PairRadii _radii;
+    private readonly Topology _topology;
     private readonly int[][] _heavy;
     private readonly int[] _atoms;
     private readonly double[] _reference;
@@ -32,16 +34,16 @@ internal sealed class PairContacts
     /// <summary>Prepares buffers.</summary>
     /// <param name="cells">All cells.</param>
     /// <param name="radii">Of the switch.</param>
-    /// <param name="isHeavy">Whether an atom is no hydrogen.</param>
-    /// <param name="atoms">Atoms of the topology.</param>
-    public PairContacts(PairCells cells, PairRadii radii, Func<int, bool> isHeavy, int atoms)
+    /// <param name="topology">The topology.</param>
+    public PairContacts(PairCells cells, PairRadii radii, Topology topology)
     {
         _cells = cells;
         _radii = radii;
+        _topology = topology;
         int units = cells.Units.Count;
-        _heavy = [.. Enumerable.Range(0, units).Select(u => cells.Units.Atoms(u).Where(isHeavy).ToArray())];
+        _heavy = [.. Enumerable.Range(0, units).Select(u => cells.Units.Atoms(u).Where(a => topology.Atoms[a].AtomicNumber > 1).ToArray())];
         _atoms = [.. _heavy.SelectMany(a => a).Distinct().Order()];
-        _reference = new double[3 * atoms];
+        _reference = new double[3 * topology.Atoms.Count];
         _centers = new double[3 * units];
         _extents = new double[units];
     }
@@ -60,6 +62,7 @@ internal sealed class PairContacts
     /// <param name="box">The box or none.</param>
     /// <param name="boxVectors">Its vectors; empty for none.</param>
     /// <returns>Whether the list has changed.</returns>
+    /// <exception cref="PluginBridgeException">Unsupported: a residue meets two images of another.</exception>
     public bool Update(ReadOnlySpan<double> whole, in PeriodicBox box, ReadOnlySpan<double> boxVectors)
     {
         bool changed = false;
@@ -118,9 +121,29 @@ internal sealed class PairContacts
         double rest = 1;
         IReadOnlyList<(int P, int Q)> contacts = contact.Cell.Contacts;
         Span<double> d = stackalloc double[3];
-        for (int n = 0; n < contacts.Count && rest > 0; n++)
-            rest *= 1 - PairSwitch.Value(_radii, Distance(whole, contacts[n].P, contacts[n].Q, shift, d));
+        for (int n = 0; n < contacts.Count && (rest > 0 || box.IsPeriodic); n++)
+        {
+            (int p, int q) = contacts[n];
+            double r = Distance(whole, p, q, shift, d);
+            rest *= 1 - PairSwitch.Value(_radii, r);
+            if (box.IsPeriodic && r >= _radii.Outer)
+                RefuseAnotherImage(p, q, r, d, box);
+        }
+
         return 1 - rest;
+    }
+
+    /// <summary>The weight knows one image of D_j; contacts in a second one would be left out, and come and go with a jump.</summary>
+    private void RefuseAnotherImage(int p, int q, double r, ReadOnlySpan<double> d, in PeriodicBox box)
+    {
+        (double x, double y, double z) = (d[0], d[1], d[2]);
+        box.MinimumImage(ref x, ref y, ref z);
+        double closest = Math.Sqrt(x * x + y * y + z * z);
+        // Rounding moves an atom by less.
+        if (closest < _radii.Outer && closest < r - 1e-6)
+            throw new PluginBridgeException(ErrorCode.Unsupported, FormattableString.Invariant(
+                $"The periodic box is too narrow for pairs of residues: {_topology.Describe(p)} and {_topology.Describe(q)} are {closest:G3} nm apart in one image, ")
+                + "while their residues meet in another. Take a larger box, or a scheme without pairs.");
     }
 
     private static void Image(PairCell cell, int p, int q, ReadOnlySpan<double> whole, in PeriodicBox box, Span<double> shift)

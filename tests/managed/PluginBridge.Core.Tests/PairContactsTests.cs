@@ -14,7 +14,7 @@ public class PairContactsTests
     private static (PairCells Cells, PairContacts Contacts) Make(Topology topology, FragmentScheme scheme)
     {
         PairCells cells = FragmentBuilder.Divide(topology, TemplateAssignment.Assign(topology), null, scheme, null, 0).Pairs!;
-        return (cells, new PairContacts(cells, _radii, atom => topology.Atoms[atom].AtomicNumber > 1, topology.Atoms.Count));
+        return (cells, new PairContacts(cells, _radii, topology));
     }
 
     /// <summary>1 − Π (1 − s(r)), image by image.</summary>
@@ -69,6 +69,50 @@ public class PairContactsTests
 
         Assert.That(changes, Is.InRange(2, 59));
         Assert.That(partial, Is.GreaterThan(10), "the walk has to meet pairs that fade out");
+    }
+
+    [Test]
+    public void ABoxInWhichAResidueMeetsTwoImagesOfAnotherIsRefused()
+    {
+        (Topology topology, double[] positions) = EngineTestSystems.TwoChains;
+        int refused = 0, taken = 0;
+        for (double width = 1.5; width < 6; width += 0.1)
+        {
+            double[] vectors = [width, 0, 0, 0, width, 0, 0, 0, width];
+            PeriodicBox box = PeriodicBox.Create(vectors, 0);
+            (PairCells cells, PairContacts contacts) = Make(topology, FragmentScheme.Window2Pairs);
+            if (cells.All().Any(cell => Images(cell, positions, box).Count > 1))
+            {
+                refused++;
+                Assert.That(() => contacts.Update(positions, box, vectors), Throws.TypeOf<PluginBridgeException>()
+                    .With.Message.Match("too narrow .* atom .* of .* and atom .* of .* larger box"), $"{width} nm");
+            }
+            else
+            {
+                taken++;
+                contacts.Update(positions, box, vectors);
+            }
+        }
+
+        Assert.That(Math.Min(refused, taken), Is.GreaterThan(3));
+    }
+
+    /// <summary>The images in which atoms of D_j are in reach of D_i; units that share atoms lie in one and count it in any case.</summary>
+    private static HashSet<(int, int, int)> Images(PairCell cell, double[] positions, PeriodicBox box)
+    {
+        var images = new HashSet<(int, int, int)>();
+        foreach ((int p, int q) in cell.Contacts)
+        {
+            (double x, double y, double z) raw = (positions[3 * q] - positions[3 * p], positions[3 * q + 1] - positions[3 * p + 1], positions[3 * q + 2] - positions[3 * p + 2]);
+            (double x, double y, double z) = raw;
+            box.MinimumImage(ref x, ref y, ref z);
+            if (x * x + y * y + z * z < _radii.Outer * _radii.Outer)
+                images.Add(((int)Math.Round(10 * (x - raw.x)), (int)Math.Round(10 * (y - raw.y)), (int)Math.Round(10 * (z - raw.z))));
+        }
+
+        if (cell.SecondAtoms.Count == 0)
+            images.Add((0, 0, 0));
+        return images;
     }
 
     [Test]
