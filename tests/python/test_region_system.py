@@ -253,17 +253,25 @@ def test_a_cutoff_is_refused_when_the_context_is_made(plugin, network, chignolin
         hosts.context(mixed, positions)
 
 
-def test_a_host_with_a_plain_cutoff_is_refused(plugin, network, alanine):
-    """It lacks a part of what the region alone has; also where Python's checks are passed by."""
+@pytest.mark.parametrize("change, message", [
+    (lambda force: force.setNonbondedMethod(force.CutoffNonPeriodic), "plain cutoff"),
+    (lambda force: force.addParticleParameterOffset("scale", 1, 0.1, 0, 0), "H1.* with the Context parameter 'scale'"),
+    (lambda force: force.addExceptionParameterOffset("scale", 0, 0.1, 0, 0), "exception between .*CH3.* 'scale'"),
+], ids=["plain cutoff", "particle offset", "exception offset"])
+def test_a_host_with_another_energy_of_the_region_is_refused(plugin, network, alanine, change, message):
+    """It is not what the region alone has; also where Python's checks are passed by."""
     from pluginbridge.forcexml import createForce
     from pluginbridge.region import regionArrays
 
-    system = hosts.vacuumSystem(alanine.topology, nonbondedMethod=app.CutoffNonPeriodic, nonbondedCutoff=0.5 * unit.nanometer)
+    system = hosts.vacuumSystem(alanine.topology)
+    nonbonded = next(force for force in system.getForces() if isinstance(force, openmm.NonbondedForce))
+    nonbonded.addGlobalParameter("scale", 1)
+    change(nonbonded)
     alone = plugin.createRegionSystem(alanine.topology, app.ForceField(hosts.FF14SB))
-    with pytest.raises(plugin.UnsupportedError, match="plain cutoff"):
+    with pytest.raises(plugin.UnsupportedError, match=message):
         plugin.FragmentPotential(network).createMixedSystem(alanine.topology, system, regionSystem=alone)
     system.addForce(createForce(regionArrays(alanine.topology), alone, model=network, scheme="whole"))
-    with pytest.raises(openmm.OpenMMException, match="plain cutoff"):
+    with pytest.raises(openmm.OpenMMException, match=message):
         hosts.context(system, alanine.getPositions(asNumpy=True)._value)
 
 

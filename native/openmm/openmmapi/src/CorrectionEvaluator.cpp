@@ -49,7 +49,7 @@ CorrectionEvaluator::CorrectionEvaluator(const FragmentedPotentialForce& force, 
     system.reset(createSystem(*model, region, force, hostSystem));
     workspace.reset(createWorkspace(*system, force, threads));
     if (force.getRegionSystem()) {
-        checkNonbondedMethods(hostSystem);
+        checkNonbonded(hostSystem, force);
         regionHost = make_unique<RegionHost>(force, platform, threads);
     }
     atomPositions.resize(3 * particles.size());

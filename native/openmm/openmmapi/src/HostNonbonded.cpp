@@ -114,11 +114,23 @@ Contribution merge(const Contribution& a, const Contribution& b) {
 
 } // namespace
 
-void checkNonbondedMethods(const System& system) {
+void checkNonbonded(const System& system, const FragmentedPotentialForce& force) {
+    vector<int> atomOfParticle(system.getNumParticles(), -1);
+    vector<bool> isInRegion(system.getNumParticles(), false);
+    for (int i = 0; i < force.getNumAtoms(); i++) {
+        int particle, atomicNumber, residue;
+        string name;
+        bool inRegion;
+        force.getAtom(i, particle, atomicNumber, name, residue, inRegion);
+        atomOfParticle.at(particle) = i;
+        isInRegion.at(particle) = inRegion;
+    }
     for (int i = 0; i < system.getNumForces(); i++) {
         auto nonbonded = dynamic_cast<const NonbondedForce*>(&system.getForce(i));
-        if (nonbonded != nullptr)
-            checkMethod(*nonbonded);
+        if (nonbonded == nullptr)
+            continue;
+        checkMethod(*nonbonded);
+        checkOffsets(*nonbonded, force, atomOfParticle, isInRegion);
     }
 }
 

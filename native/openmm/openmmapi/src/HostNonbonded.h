@@ -31,8 +31,11 @@ struct HostNonbonded {
     std::vector<double> exceptionParameters;
 };
 
-/** Refuses NonbondedForces that leave out a part of the Coulomb energy: plain cutoffs, no direct space. */
-void checkNonbondedMethods(const OpenMM::System& system);
+/**
+ * Refuses NonbondedForces that leave out a part of the region's Coulomb energy (plain cutoffs, no direct
+ * space) or change with a Context parameter there.
+ */
+void checkNonbonded(const OpenMM::System& system, const FragmentedPotentialForce& force);
 
 } // namespace PluginBridge
 
