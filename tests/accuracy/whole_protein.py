@@ -3,13 +3,14 @@
 
     make accuracy STRUCTURES=folder FRAMES=20
 
-For each PDB file of the folder: frames at 300 K, whole-protein GFN2-xTB as the reference, and against it ff14SB, every
-scheme with exact (GFN2-xTB) fragments and every scheme with the network, all through the command line program. Files that are
-not complete are prepared first (`pluginbridge prepare --breaks cap`); one that cannot be is named, and the others go on.
+For each PDB file (.pdb, .ent) of the folder: frames at 300 K, whole-protein GFN2-xTB as the reference, and against it ff14SB,
+every scheme with exact (GFN2-xTB) fragments and every scheme with the network, all through the command line program. Files that
+are not complete are prepared first (`pluginbridge prepare --breaks cap`). One that cannot be, or that crashes libxtb, is named,
+and the others go on.
 Writes summary.json (kcal/mol/angstrom; kcal/mol per atom, each structure's mean error over its frames removed;
 `force_from_exact`: mean absolute difference of a network's forces from those of exact fragments of the same scheme), table.md
-and a plot. Frames, references and what each method gave for a frame are kept in the folder of the output, so an interrupted
-run goes on where it stopped; delete the folder where the program has changed what it computes.
+and a plot. Prepared files, frames, references and what each method gave for a frame are kept in the folder of the output, so an
+interrupted run goes on where it stopped; delete the folder where the program has changed what it computes.
 """
 from __future__ import annotations
 
@@ -29,6 +30,7 @@ from tqdm import tqdm
 
 KCAL = 4.184
 PLOTTED = 20  # structures side by side
+SUFFIXES = (".pdb", ".ent")  # in either case
 SCHEMES = ("whole", "dipeptide", "window2", "window3", "window2+pairs", "window3+pairs")
 
 
@@ -41,20 +43,15 @@ def evaluate(pdb: Path, model: str, scheme: str) -> tuple[float, np.ndarray]:
     result = subprocess.run([sampled.PROGRAM, "energy", pdb, "--model", model, "--scheme", scheme, "--forces", "--json"],
                             text=True, capture_output=True)
     if result.returncode:
-        raise Failure(result.stderr.strip())
+        raise Failure(result.stderr.strip() or f"the program ended with status {result.returncode}")
     found = json.loads(result.stdout)
     return found["energy"] / KCAL, np.array(found["forces"]) / (10 * KCAL)
 
 
 def kept(pdb: Path, model: str, scheme: str) -> tuple[float, np.ndarray]:
-    """As evaluate; from the file beside the frame if there is one."""
+    """As evaluate; kept beside the frame."""
     name = f"{Path(model).stem}-{fileHash(model)[:8]}" if fileHash(model) else model
-    path = pdb.with_suffix(f".{name}.{re.sub(r'[^a-z0-9+-]+', '_', scheme)}.npz")
-    if not path.exists():
-        energy, forces = evaluate(pdb, model, scheme)
-        np.savez(path, energy=energy, forces=forces.astype(np.float32))
-    with np.load(path) as data:
-        return float(data["energy"]), data["forces"].astype(float)
+    return sampled.kept(pdb, f".{name}.{re.sub(r'[^a-z0-9+-]+', '_', scheme)}", lambda: evaluate(pdb, model, scheme))
 
 
 class Errors:
@@ -119,8 +116,9 @@ def fileHash(model: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-def measure(structure: sampled.Structure, count: int, seed: int, network: str, schemes: list[str]) -> dict:
-    """Everything about one structure."""
+def measure(source: Path, folder: Path, count: int, seed: int, network: str, schemes: list[str]) -> dict:
+    """Everything about one structure; what can be used again stays in the folder."""
+    structure = sampled.Structure(source, folder)
     with tqdm(total=count, desc=f"{structure.name}: whole-protein GFN2-xTB", leave=False) as bar:
         frames = structure.frames(count, seed, lambda _: bar.update())
     if len(frames) < 2:
@@ -187,9 +185,15 @@ def plot(report: dict, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
+def named(sources: list[Path]) -> dict[str, Path]:
+    """The files by names for their results: without suffix, unless others would have the same (a.pdb, a.ent)."""
+    taken = [name for source in sources for name in (source.stem, source.name)]
+    return {source.stem if taken.count(source.stem) == 1 else source.name: source for source in sources}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("structures", type=Path, help="folder of PDB files, or one file")
+    parser.add_argument("structures", type=Path, help="folder of PDB files (.pdb, .ent), or one file")
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--model", default="visnet-gfn2")
@@ -197,20 +201,23 @@ def main() -> None:
                         help="e.g. window3 window3+pairs:4-5; all unless given")
     parser.add_argument("--out", type=Path, default=sampled.ROOT / "build" / "accuracy")
     options = parser.parse_args()
-    sources = sorted(options.structures.glob("*.pdb")) if options.structures.is_dir() else [options.structures]
-    if not sources or not all(source.is_file() for source in sources):
-        parser.error(f"{options.structures} has no PDB files")
+    folder = options.structures
+    files = [path for path in (sorted(folder.iterdir()) if folder.is_dir() else [folder]) if path.is_file()]
+    sources = [path for path in files if path == folder or path.suffix.lower() in SUFFIXES]
+    if not sources:
+        others = ", ".join(path.name for path in files[:10]) + (", ..." if len(files) > 10 else "")
+        parser.error(f"{folder} has no PDB files ({', '.join(SUFFIXES)})" + (f", only {others}" if others else ""))
     if options.frames < 2:
         parser.error(f"--frames {options.frames}: two or more are needed, as the mean energy error is removed")
     sampled.withUnlimitedStack()
     report: dict = {}
     refused: dict[str, str] = {}
-    for source in sources:
+    for name, source in named(sources).items():
         try:
-            structure = sampled.Structure(source, options.out / source.stem)
-            report[structure.name] = measure(structure, options.frames, options.seed, options.model, options.schemes)
+            report[name] = sampled.inOwnProcess(measure, source, options.out / name, options.frames, options.seed, options.model,
+                                                options.schemes)
         except sampled.Unusable as error:
-            refused[source.stem] = str(error)
+            refused[name] = str(error)
             print(f"{source.name} is left out: {error}", flush=True)
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "summary.json").write_text(json.dumps(

@@ -124,6 +124,12 @@ def _(lines):
     return e.without(lines, e.residue(5, 6))
 
 
+@oddity("residues of SEQRES missing at a chain's ends", SAME, SAME, reports=("warning", "SEQRES has 2 residues after it"),
+        note="`prepare` warns: the ends are charged, and not the protein's")
+def _(lines):
+    return ["SEQRES   1 A    9  GLY PHE HIS ASP PRO TRP ARG SER GLY", *lines]
+
+
 @oddity("lower-case chain identifier", SAME, SAME)
 def _(lines):
     return [e.put(line, 22, "a") for line in lines]
@@ -514,6 +520,23 @@ def _(lines):
 @oddity("ions (NA, CL, ZN, CA)", ("residue NA 601 (chain A) is not an amino acid",), SAME, reports=("removed", "1 CA (ions)"))
 def _(lines):
     return lines + [e.hetero(n, n.capitalize(), "A", 601 + i, (15, 4 * i, 0)) for i, n in enumerate(("NA", "CL", "ZN", "CA"))]
+
+
+def zinc_site():
+    """Zinc between the charged peptide's histidine and a cysteine, without hydrogens, as crystal structures have it."""
+    heavy, thiol = ([x for x in e.atoms(twin) if not e.is_hydrogen(x)] for twin in ("charged", "disulfide"))
+    ne2, cd2, ce1 = (e.position(e.find(heavy, 2, name)) for name in ("NE2", "CD2", "CE1"))
+    zinc = e.bonded(ne2, 3 * ne2 - cd2 - ce1, 2.1)
+    thiol = [x for x in thiol if x[21] == "B"]
+    sg, ca = (e.position(e.find(thiol, 2, name)) for name in ("SG", "CA"))
+    return [*heavy, *e.shifted(thiol, e.bonded(zinc, zinc + ca - sg, 2.3) - sg), e.hetero("ZN", "Zn", "A", 601, zinc)]
+
+
+@oddity("a zinc ion between histidine and cysteine", ("PHE 1 (chain A) has no hydrogen atoms",), RUNS,
+        reports=("warning", "coordinated by NE2 of HIS 2 (chain A), SG of CYS 2 (chain B), and is removed"),
+        note="`prepare` says how to keep it, and the forms at a metal")
+def _(lines):
+    return zinc_site()
 
 
 @oddity("a ligand between the chains", ("residue LIG 701 (chain A) is not an amino acid",), SAME, twin="disulfide", reports=("removed", "1 LIG (ligands)"))

@@ -8,6 +8,7 @@ import sys
 
 import pdbedits as e
 import pytest
+from oddities import zinc_site
 from test_oddities import BINARY, energy, openmm_energy
 
 pytest.importorskip("pdbfixer")
@@ -139,6 +140,47 @@ def test_disulfide_inside_a_chain(prepare, tmp_path):
     assert [report.forms[f"CYS {n} (chain A)"] for n in (2, 12)] == ["CYX", "CYX"]
     assert "SSBOND   1 CYS A    2    CYS A   12" in (tmp_path / "out.pdb").read_text()
     assert energy(tmp_path / "out.pdb") == pytest.approx(openmm_energy(tmp_path / "out.pdb"), abs=1e-2)
+
+
+def warnings(report):
+    return [f"{change.residue} {change.message}" for change in report.of("warning")]
+
+
+def test_metals_that_the_protein_coordinates(prepare, tmp_path):
+    """Removed, they are named with how to keep them; kept, as long as a hydrogen is in their way."""
+    source, target = written(tmp_path, zinc_site()), tmp_path / "out.pdb"
+    forms = {"A:2": "HID", "B:2": "CYM"}
+    removed, = warnings(prepare(source, target, protonation={"A:2": "HIE"}))
+    assert removed.startswith("ZN 601 (chain A) was coordinated by NE2 of HIS 2 (chain A), SG of CYS 2 (chain B), and is removed.")
+    assert "--keep ions" in removed and removed.endswith("--protonation A:2=HID --protonation B:2=CYM")
+    kept, = warnings(prepare(source, target, keep=["ions"], protonation={"A:2": "HID"}))
+    assert kept.startswith("ZN 601 (chain A) is coordinated by") and kept.endswith("metal: --protonation B:2=CYM")
+    assert warnings(prepare(source, target, keep=["ions"], protonation=forms)) == []
+    removed, = warnings(prepare(source, target, protonation=forms))
+    assert "--keep ions" in removed and "--protonation" not in removed
+
+
+@pytest.mark.parametrize("sequence, options, expected", [
+    ("GLY PHE HIS ASP PRO TRP ARG SER GLY", {},
+     ["PHE 1 (chain A) SEQRES has 1 residue before it", "ARG 6 (chain A) SEQRES has 2 residues after it"]),
+    ("PHE HIS ASP PRO TRP ARG", {}, []), ("ALA ALA ALA PHE HIS ASP PRO TRP ARG", {"termini": "capped"}, []),
+    ("GLY PHE HIS ASP SER GLY PRO TRP ARG", {}, []),  # another sequence: it does not say what is missing
+    ("GLY PHE HIS ASP GLY GLY ARG SER", {"breaks": "cap"},
+     ["PHE 1 (chain A) SEQRES has 1 residue before it", "ARG 6 (chain A) SEQRES has 1 residue after it"])])
+def test_ends_of_seqres_that_are_missing(prepare, tmp_path, sequence, options, expected):
+    lines = e.atoms("charged")
+    if "breaks" in options:
+        lines = e.without(lines, e.residue(4, 5))
+    report = prepare(written(tmp_path, [f"SEQRES   1 A {len(sequence.split()):4d}  {sequence}", *lines]), tmp_path / "out.pdb", **options)
+    found = warnings(report)
+    assert len(found) == len(expected) and all(text.startswith(start) for text, start in zip(found, expected)), found
+
+
+def test_ends_of_repeated_sequences(prepare, tmp_path):
+    """Where a chain fits in several places its numbers decide."""
+    path = written(tmp_path, ["SEQRES   1 A    6  ALA ALA ALA ALA ALA ALA", *tripeptide("ALA")])
+    start, end = warnings(prepare(path, tmp_path / "out.pdb"))
+    assert "SEQRES has 1 residue before it" in start and "SEQRES has 2 residues after it" in end
 
 
 @pytest.mark.parametrize("seed", range(40))

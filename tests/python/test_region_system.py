@@ -275,6 +275,69 @@ def test_a_host_with_another_energy_of_the_region_is_refused(plugin, network, al
         hosts.context(system, alanine.getPositions(asNumpy=True)._value)
 
 
+def hydrogenBonds(system):
+    force = openmm.CustomHbondForce("distance(a1, d1)")
+    force.addDonor(4, 5, -1)
+    force.addAcceptor(6, 7, -1)
+    system.addForce(force)
+
+
+def wrapped(system):
+    bonds, force = openmm.HarmonicBondForce(), openmm.CustomCVForce("bonds")
+    bonds.addBond(0, 4, 0.2, 1000)
+    force.addCollectiveVariable("bonds", bonds)
+    system.addForce(force)
+
+
+def drude(system):
+    force = openmm.DrudeForce()
+    force.addParticle(1, 0, -1, -1, -1, -1.0, 0.001, 1, 1)
+    system.addForce(force)
+
+
+def correctionMap(system, order=1):
+    force = openmm.CMAPTorsionForce()
+    force.addMap(4, np.arange(16.0)[::order])
+    force.addTorsion(0, 4, 6, 8, 10, 6, 8, 10, 14)
+    system.addForce(force)
+
+
+def torsionTorsion(system):
+    force = openmm.AmoebaTorsionTorsionForce()
+    axis = np.arange(-180.0, 181.0, 90.0)
+    force.setTorsionTorsionGrid(0, [[[x, y, x * y, 0, 0, 0] for y in axis] for x in axis])
+    force.addTorsionTorsion(4, 6, 8, 10, 14, -1, 0)
+    system.addForce(force)
+
+
+@pytest.mark.parametrize("add, message", [
+    (hydrogenBonds, "CustomHbondForce: the host has it"), (wrapped, "CustomCVForce.* HarmonicBondForce"), (drude, "DrudeForce"),
+    (correctionMap, "CMAP torsion"), (torsionTorsion, "torsion-torsion of")])
+def test_what_the_region_alone_lacks_is_found(plugin, network, alanine, add, message):
+    """A term of the host that is not taken away would be counted beside the model's."""
+    system = hosts.vacuumSystem(alanine.topology)
+    add(system)
+    with pytest.raises(plugin.PluginBridgeError, match=message):
+        plugin.FragmentPotential(network).createMixedSystem(
+            alanine.topology, system, regionSystem=plugin.createRegionSystem(alanine.topology, app.ForceField(hosts.FF14SB)))
+
+
+@pytest.mark.parametrize("add", [hydrogenBonds, correctionMap, torsionTorsion])
+def test_what_both_have_is_no_difference(plugin, network, alanine, add):
+    system, alone = hosts.vacuumSystem(alanine.topology), plugin.createRegionSystem(alanine.topology, app.ForceField(hosts.FF14SB))
+    add(system)
+    add(alone)
+    plugin.FragmentPotential(network).createMixedSystem(alanine.topology, system, regionSystem=alone)
+
+
+def test_maps_are_compared_number_by_number(plugin, network, alanine):
+    system, alone = hosts.vacuumSystem(alanine.topology), plugin.createRegionSystem(alanine.topology, app.ForceField(hosts.FF14SB))
+    correctionMap(system)
+    correctionMap(alone, -1)
+    with pytest.raises(plugin.ForceFieldMismatchError, match="CMAP torsion"):
+        plugin.FragmentPotential(network).createMixedSystem(alanine.topology, system, regionSystem=alone)
+
+
 def test_a_cut_molecule_is_refused(plugin, network, chignolin):
     """Also with a System made by hand: the fragments take in atoms beyond the region, whose terms it would not have."""
     from pluginbridge.forcexml import createForce

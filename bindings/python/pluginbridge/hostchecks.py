@@ -30,7 +30,7 @@ def checkForces(system, arrays: RegionArrays, absolute: bool) -> None:
     Warns
     -----
     UserWarning
-        `absolute`, and a custom bond, angle or torsion force has terms inside the region.
+        `absolute`, and a custom bond, angle, torsion or compound bond force has terms inside the region.
     """
     import openmm
 
@@ -40,10 +40,11 @@ def checkForces(system, arrays: RegionArrays, absolute: bool) -> None:
         if name in UNREADABLE or (isinstance(force, openmm.CustomNonbondedForce) and _actsInside(force, region)):
             raise UnsupportedError(
                 f"the System's {name} acts between atoms of the region, and its energy cannot be read as part of the "
-                "force field that the model replaces. Restrict it to other atoms (interaction groups), or take another "
-                "host force field")
+                "force field that the model replaces. Hand over the region alone on the host's force field, "
+                "regionSystem=createRegionSystem(topology, forcefield); if the force is an addition of yours, restrict it to "
+                "other atoms (interaction groups)")
         if absolute and isinstance(force, openmm.CustomCVForce):
-            _refuseWrapped(force, region)
+            refuseWrapped(force, region)
         if absolute:
             _warnOfCustomTerms(force, arrays, region)
 
@@ -59,14 +60,15 @@ def _actsInside(force, region) -> bool:
     return False
 
 
-def _refuseWrapped(wrapper, region) -> None:
+def refuseWrapped(wrapper, region) -> None:
+    """Refuses a CustomCVForce with terms of a force field between atoms of the region (particles)."""
     import openmm
 
     for index in range(wrapper.getNumCollectiveVariables()):
         force = wrapper.getCollectiveVariable(index)
         kind = type(force).__name__
         if isinstance(force, openmm.CustomCVForce):
-            _refuseWrapped(force, region)
+            refuseWrapped(force, region)
         elif _hasTermsInside(force, region):
             raise UnsupportedError(
                 f"the System has a CustomCVForce whose collective variable '{wrapper.getCollectiveVariableName(index)}' "
@@ -104,6 +106,8 @@ def _warnOfCustomTerms(force, arrays: RegionArrays, region) -> None:
         terms = (force.getAngleParameters(i)[:3] for i in range(force.getNumAngles()))
     elif isinstance(force, openmm.CustomBondForce):
         terms = (force.getBondParameters(i)[:2] for i in range(force.getNumBonds()))
+    elif isinstance(force, openmm.CustomCompoundBondForce):
+        terms = (force.getBondParameters(i)[0] for i in range(force.getNumBonds()))
     else:
         return
     inside = [term for term in terms if region.issuperset(term)]
@@ -113,5 +117,5 @@ def _warnOfCustomTerms(force, arrays: RegionArrays, region) -> None:
         warnings.warn(
             f"the System's {type(force).__name__} has {len(inside)} terms inside the region, the first between {atoms}. "
             "They are taken as restraints and kept. If they are terms of the force field (CHARMM's impropers), the model "
-            "does not replace them, and their energy is added to its own: convert them to a PeriodicTorsionForce, "
-            "HarmonicAngleForce or HarmonicBondForce, or remove them", stacklevel=4)
+            "does not replace them, and their energy is added to its own: hand over the region alone on the host's force field, "
+            "regionSystem=createRegionSystem(topology, forcefield)", stacklevel=4)

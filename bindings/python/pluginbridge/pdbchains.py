@@ -23,6 +23,11 @@ class Chain:
     gaps: dict = dataclasses.field(default_factory=dict)
     modelled: set = dataclasses.field(default_factory=set)
 
+    def stretches(self) -> list[list]:
+        """The residues, divided at the gaps."""
+        cuts = [0, *sorted(self.gaps), len(self.residues)]
+        return [self.residues[a:b] for a, b in zip(cuts, cuts[1:])]
+
 
 def select(raw: RawFile, wanted, keep, nonstandard: str, report: Report) -> tuple[list, list, list]:
     """Residues of the protein, under their PDB names, the molecules that stay beside it, and those that do not.
@@ -61,7 +66,7 @@ def select(raw: RawFile, wanted, keep, nonstandard: str, report: Report) -> tupl
     for (kind, name), found in removed.items():
         report.add("removed", None, f"{len(found)} {name} ({kind})")
     for kind in keep:
-        names = [r.name for r in others if _molecule(r) == kind]
+        names = [r.name for r in others if molecule(r) == kind]
         if names:
             report.add("kept", None, f"{len(names)} {kind}: {', '.join(sorted(set(names)))}")
     if not protein:
@@ -70,7 +75,8 @@ def select(raw: RawFile, wanted, keep, nonstandard: str, report: Report) -> tupl
     return protein, others, [r for found in removed.values() for r in found]
 
 
-def _molecule(residue: Residue) -> str:
+def molecule(residue: Residue) -> str:
+    """What a residue beside the protein is, as ``keep`` names it."""
     if residue.name in pdbnames.WATERS:
         return "waters"
     if residue.name in pdbnames.IONS and len([a for a in residue.atoms if a.element != "H"]) == 1:
@@ -95,7 +101,7 @@ def _kind(raw, residue, residues, nonstandard, report):
         report.add("replaced-residue", residue, f"replaced by {residue.name}")
         return "protein"
     if not _in_chain(residue, residues):
-        kind = _molecule(residue)
+        kind = molecule(residue)
         if kind == "waters":
             _name_water(residue)
         return kind
@@ -157,7 +163,7 @@ def chains_of(raw: RawFile, protein: list, breaks: str, report: Report) -> list[
     Raises
     ------
     TopologyError
-        A chain is broken and breaks are refused, or its sequence does not say what is missing.
+        A chain is broken and breaks are refused.
     """
     pieces = [[protein[0]]]
     for before, after in zip(protein, protein[1:]):
@@ -189,8 +195,6 @@ def chains_of(raw: RawFile, protein: list, breaks: str, report: Report) -> list[
             chains.append(Chain(piece))
             report.add("break", piece[0], text + "; capped with NME and ACE")
     for chain in chains:
-        if chain.gaps:
-            _sequence_of_gaps(raw, chain)
         first, last = chain.residues[0], chain.residues[-1]
         if first is not last and near(last.atom("C"), first.atom("N"), LONGEST_PEPTIDE_BOND) and not chain.gaps:
             chain.ring = True
@@ -225,10 +229,11 @@ def _broken(before, after):
         return False
     if sum(1 for a in after.atoms if a.element == "H" and near(a, after.atom("N"), 1.3)) >= 3:
         return False
-    return _integer(after.number) >= _integer(before.number)
+    return integer(after.number) >= integer(before.number)
 
 
-def _integer(number):
+def integer(number: str) -> int:
+    """A residue's number, 0 where it is none."""
     try:
         return int(number)
     except ValueError:
@@ -237,40 +242,6 @@ def _integer(number):
 
 def _distance(a, b):
     return math.dist(a.position, b.position) if a is not None and b is not None else None
-
-
-def _sequence_of_gaps(raw, chain):
-    """Finds in SEQRES which residues are missing: where numbering and sequence agree, or the only place that fits."""
-    cuts = [0, *sorted(chain.gaps), len(chain.residues)]
-    pieces = [chain.residues[a:b] for a, b in zip(cuts, cuts[1:])]
-    sequence = raw.sequences.get(pieces[0][0].chain, [])
-    if not sequence:
-        fail(raw, pieces[1][0], "comes after a gap, and without SEQRES records the missing residues are not known. "
-             "Add them, or cap the ends (breaks=\"cap\", --breaks cap)")
-    names = [{"MSE": "MET"}.get(n, pdbnames.residue_name(n)[0]) for n in sequence]
-
-    def fits(piece, start):
-        return start >= 0 and [r.name for r in piece] == names[start:start + len(piece)]
-
-    for start in range(len(names)):
-        position, found = start, []
-        for before, piece in zip(pieces, pieces[1:]):
-            if not fits(before, position):
-                break
-            end = position + len(before)
-            numbered = end + _integer(piece[0].number) - _integer(before[-1].number) - 1
-            places = [p for p in range(end + 1, len(names)) if fits(piece, p)]
-            if numbered not in places and len(places) != 1:
-                break
-            position = numbered if numbered in places else places[0]
-            found.append(names[end:position])
-        if len(found) == len(pieces) - 1:
-            if any(n not in pdbnames.AMINO_ACIDS - {"HYP"} for gap in found for n in gap):
-                fail(raw, pieces[1][0], "comes after a gap in which SEQRES has a nonstandard residue; cap the ends instead")
-            chain.gaps = dict(zip(cuts[1:], found))
-            return
-    fail(raw, pieces[1][0], "comes after a gap that the SEQRES records do not explain: the chain's residues do not lie in its "
-         "sequence in one way only. Correct SEQRES or the numbering, or cap the ends (breaks=\"cap\", --breaks cap)")
 
 
 def disulfides(raw: RawFile, chains: list[Chain], report: Report) -> list[tuple]:

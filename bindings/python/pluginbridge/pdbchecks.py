@@ -3,16 +3,22 @@ from __future__ import annotations
 
 from . import pdbnames
 from .pdbbuild import BACKBONE
-from .pdbchains import LONGEST_PEPTIDE_BOND, Chain, near
+from .pdbchains import LONGEST_PEPTIDE_BOND, Chain, molecule, near
 from .pdbtext import RawFile, Residue, fail
 from .preparation import Report
 
 _COVALENT = 1.9
+_COORDINATION = 2.8
 _METALS = frozenset("Li Na K Rb Cs Mg Ca Sr Ba Zn Mn Fe Co Ni Cu Cd Hg".split())
+#: Forms that have no hydrogen on the atom that binds a metal.
+_BINDING_FORMS = {
+    ("CYS", "SG"): "CYM", ("HIS", "ND1"): "HIE", ("HIS", "NE2"): "HID", ("LYS", "NZ"): "LYN",
+    ("ASP", "OD1"): "ASP", ("ASP", "OD2"): "ASP", ("GLU", "OE1"): "GLU", ("GLU", "OE2"): "GLU",
+}
 
 
 def check_bonds(raw: RawFile, protein: list, others: list, removed: list, report: Report) -> None:
-    """Refuses bonds that neither a peptide chain nor a disulfide has; notes metals at cysteines, and lost bonds.
+    """Refuses bonds that neither a peptide chain nor a disulfide has; notes bonds that are lost.
 
     Raises
     ------
@@ -28,19 +34,16 @@ def check_bonds(raw: RawFile, protein: list, others: list, removed: list, report
     along = positions[order, 0]
     count = sum(1 for *_, rank in atoms if rank == 0)
     for i in range(count):
-        window = order[np.searchsorted(along, positions[i, 0] - 2.6):np.searchsorted(along, positions[i, 0] + 2.6)]
-        close = window[((positions[window] - positions[i]) ** 2).sum(axis=1) < 2.6 ** 2]
+        window = order[np.searchsorted(along, positions[i, 0] - _COVALENT):np.searchsorted(along, positions[i, 0] + _COVALENT)]
+        close = window[((positions[window] - positions[i]) ** 2).sum(axis=1) < _COVALENT ** 2]
         for j in sorted(close[close > i]):  # each pair once, and none between two molecules that are not protein
             (r, a, _), (s, b, rank) = atoms[i], atoms[j]
             distance = float(np.sqrt(((positions[i] - positions[j]) ** 2).sum()))
-            if r is s or {a.name, b.name} == {"C", "N"} or (a.element, b.element) == ("S", "S"):
+            if r is s or b.element in _METALS or {a.name, b.name} == {"C", "N"} or (a.element, b.element) == ("S", "S"):
                 continue
-            if b.element in _METALS:
-                if a.element == "S" and rank < 2:
-                    report.add("warning", r, f"{a.name} is {distance:.2f} Angstrom from {b.name} of {s}: a thiolate is named CYM")
-            elif distance < _COVALENT and rank == 2:
+            if rank == 2:
                 report.add("warning", r, f"{a.name} was bonded to {b.name} of {s}, which is removed; the side chain is completed")
-            elif distance < _COVALENT and not _neighbours(r, s, distance):
+            elif not _neighbours(r, s, distance):
                 fail(raw, r, f"has {a.name} {distance:.2f} Angstrom from {b.name} of {s}: ff14SB has peptide bonds and "
                      "disulfides only. Remove one of the two, or correct the coordinates")
 
@@ -49,6 +52,24 @@ def _neighbours(r, s, distance):
     """Whether atoms may be near for a peptide bond that is drawn too short between their residues."""
     return distance > 1.2 and (near(r.atom("C"), s.atom("N"), LONGEST_PEPTIDE_BOND)
                                or near(s.atom("C"), r.atom("N"), LONGEST_PEPTIDE_BOND))
+
+
+def check_metals(chains: list[Chain], others: list, removed: list, report: Report) -> None:
+    """Notes metals that the protein coordinates, removed or with a hydrogen in the way: forms are chosen as if there were none."""
+    donors = [(r, a) for chain in chains for r in chain.residues for a in r.atoms if a.given and a.element in ("N", "O", "S")]
+    for metal, gone in [*((m, False) for m in others), *((m, True) for m in removed)]:
+        centres = [a for a in metal.atoms if a.element in _METALS]
+        bound = [(r, a) for r, a in donors if any(near(a, c, _COORDINATION) for c in centres)] if centres else []
+        forms = [(r, _BINDING_FORMS.get((r.name, a.name), r.form)) for r, a in bound if r.form != "CYX"]
+        advice = " ".join(dict.fromkeys(f"--protonation {r.chain.strip()}:{r.number}{r.insertion}={form}"
+                                        for r, form in forms if form != r.form))
+        text = f"coordinated by {', '.join(f'{a.name} of {r}' for r, a in bound)}"
+        if bound and gone:
+            kind = molecule(metal)
+            report.add("warning", metal, f"was {text}, and is removed. Leave it to the host (keep=[\"{kind}\"], --keep {kind})"
+                       + (f"; the residues are protonated as if free, forms at a metal: {advice}" if advice else ""))
+        elif advice:
+            report.add("warning", metal, f"is {text}, with hydrogens in its way; forms at a metal: {advice}")
 
 
 def check_backbones(raw: RawFile, protein: list[Residue]) -> None:

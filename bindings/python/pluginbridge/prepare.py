@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Iterable, Mapping
 
-from . import pdbbuild, pdbchains, pdbchecks, pdbhydrogens, pdbnames, pdbrelax, pdbtext, pdbwrite
+from . import pdbbuild, pdbchains, pdbchecks, pdbhydrogens, pdbnames, pdbrelax, pdbsequence, pdbtext, pdbwrite
 from .errors import InvalidArgumentError, PluginBridgeError
 from .preparation import Report
 
@@ -89,10 +89,12 @@ def prepare(source: str | Path, target: str | Path, *, ph: float = 7.0, chains: 
     pdbchecks.check_backbones(raw, protein)
     pdbchecks.check_bonds(raw, protein, others, removed, report)
     parts = pdbchains.chains_of(raw, protein, breaks, report)
+    pdbsequence.name_gaps(raw, parts)
     if termini == "capped":
         for part in parts:
             if not part.ring:
                 part.residues[0].cap_before = part.residues[-1].cap_after = True
+    pdbsequence.check_ends(raw, parts, report)
     for part in parts:
         _drop_terminal_oxygen(part)
     pdbchecks.check_heavy_atoms(raw, parts)
@@ -103,6 +105,7 @@ def prepare(source: str | Path, target: str | Path, *, ph: float = 7.0, chains: 
     pdbhydrogens.choose_forms(raw, parts, bridges, ph, asked, hydrogens, report)
     pdbhydrogens.strip_hydrogens(parts, hydrogens, report)
     pdbhydrogens.add_hydrogens(parts, others, bridges, ph, seed, report)
+    pdbchecks.check_metals(parts, others, removed, report)
     pdbrelax.check_and_relax(raw, parts, bridges, report)
     pdbwrite.write(target, raw, parts, others, bridges, report)
     return report

@@ -1,6 +1,7 @@
 """The region alone on the host's force field, for hosts that are not on ff14SB: made, and checked term by term."""
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from typing import Iterable, Iterator, Optional
 from xml.etree import ElementTree
@@ -8,7 +9,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from .constraints import subTopology
-from .errors import ForceFieldMismatchError, InvalidArgumentError
+from .errors import ForceFieldMismatchError, InvalidArgumentError, UnsupportedError
+from .hostchecks import refuseWrapped
 from .hostnonbonded import refuseMethod, refuseOffsets
 from .region import RegionArrays, regionArrays
 
@@ -21,6 +23,8 @@ TERMS = {
     "CustomTorsionForce": ("Torsion", 4), "CustomCompoundBondForce": ("Bond", None)}
 #: Forces with parameters of each particle; those of pairs beside them are exceptions or exclusions.
 PARTICLES = {"NonbondedForce": "Exception", "CustomNonbondedForce": "Exclusion", "AmoebaVdwForce": None}
+#: Forces of force fields whose terms are not compared one by one: both Systems must have one of a kind, or neither.
+UNLISTED = {"HippoNonbondedForce", "GayBerneForce", "CustomManyParticleForce", "CustomHbondForce"}
 #: Forces that stay the host's (RegionHost.cpp refuses the same ones): the model's energy of the region is in vacuo, and so
 #: is what it replaces.
 IMPLICIT_SOLVENTS = {"GBSAOBCForce", "CustomGBForce", "AmoebaGeneralizedKirkwoodForce", "AmoebaWcaDispersionForce"}
@@ -81,15 +85,16 @@ def _requireMolecules(arrays: RegionArrays) -> None:
 def checkRegionSystem(system, regionSystem, arrays: RegionArrays) -> None:
     """Refuses a region System whose terms are not those of the host between the region's atoms.
 
-    Bonded terms, constraints, non-bonded parameters and exceptions, the parameters of AMOEBA's forces; forces that OpenMM
-    cannot list term by term are not compared.
+    Bonded terms, constraints, non-bonded parameters and exceptions, the parameters of AMOEBA's forces; of a few others
+    (HIPPO, Gay-Berne, hydrogen bonds, many particles) only that both have them.
 
     Raises
     ------
     InvalidArgumentError
         The region cuts a molecule, or its System has another number of particles.
     UnsupportedError
-        The host leaves out a part of the Coulomb energy (a plain cutoff), or its parameters change with the Context's.
+        The host leaves out a part of the Coulomb energy (a plain cutoff), its parameters change with the Context's, terms
+        of the region are inside a CustomCVForce, or have Drude particles.
     ForceFieldMismatchError
         The first term that one of the two has and the other has not.
     """
@@ -103,6 +108,10 @@ def checkRegionSystem(system, regionSystem, arrays: RegionArrays) -> None:
         if type(force).__name__ == "NonbondedForce":
             refuseMethod(force)
             refuseOffsets(force, local, lambda particle: arrays.describe(int(arrays.region[local[particle]])))
+        elif type(force).__name__ == "CustomCVForce":
+            refuseWrapped(force, set(local))
+        elif type(force).__name__ == "DrudeForce" and not local.keys().isdisjoint(_drudeParticles(force)):
+            raise UnsupportedError("the host's DrudeForce has particles in the region: a region alone has atoms only")
     host, alone = _terms(system, local), _terms(regionSystem, {k: k for k in range(len(particles))})
     for missing, text in ((host - alone, "the host has it, the region's System has not"),
                           (alone - host, "the region's System has it, the host has not")):
@@ -110,8 +119,13 @@ def checkRegionSystem(system, regionSystem, arrays: RegionArrays) -> None:
             kind, atoms, parameters = min(missing, key=repr)
             names = ", ".join(arrays.describe(int(arrays.region[k])) for k in atoms)
             values = ", ".join(f"{value:.6g}" if isinstance(value, float) else str(value) for value in parameters)
-            raise ForceFieldMismatchError(f"the region's System is not the host's force field: {kind} of {names} "
-                                          f"({values}): {text}")
+            raise ForceFieldMismatchError(f"the region's System is not the host's force field: {kind}{' of ' if names else ''}{names}"
+                                          f"{f' ({values})' if values else ''}: {text}")
+
+
+def _drudeParticles(force) -> set:
+    """Drude particles and those that they are bound to."""
+    return {particle for i in range(force.getNumParticles()) for particle in force.getParticleParameters(i)[:2]}
 
 
 def _terms(system, local: dict) -> Counter:
@@ -126,11 +140,15 @@ def _terms(system, local: dict) -> Counter:
             for atoms, parameters in _listed(force, *TERMS[name]):
                 _add(found, _kind(force, TERMS[name][0]), atoms, parameters, local)
         elif name == "CMAPTorsionForce":
-            maps = [tuple(map(float, force.getMapParameters(i)[1]._value)) for i in range(force.getNumMaps())]
+            maps = [_digest(force.getMapParameters(i)[1]._value) for i in range(force.getNumMaps())]
             for i in range(force.getNumTorsions()):
                 index, *atoms = force.getTorsionParameters(i)
                 if all(atom in local for atom in atoms):
-                    found["CMAP torsion", tuple(local[a] for a in atoms), _rounded((sum(map(abs, maps[index])),))] += 1
+                    found["CMAP torsion", tuple(local[a] for a in atoms), maps[index]] += 1
+        elif name == "AmoebaTorsionTorsionForce":
+            for i in range(force.getNumTorsionTorsions()):
+                *atoms, _, grid = force.getTorsionTorsionParameters(i)  # between them a neighbour that tells the chirality
+                _add(found, "torsion-torsion", atoms, _digest(force.getTorsionTorsionGrid(grid)), local)
         elif name == "AmoebaMultipoleForce":
             for particle, atom in local.items():
                 *values, axis, z, x, y, thole, damping, polarity = force.getMultipoleParameters(particle)
@@ -138,7 +156,14 @@ def _terms(system, local: dict) -> Counter:
                 found["multipole", (atom, *(k for k in axes if k >= 0)), _rounded((*values, thole, damping, polarity)) + (axis,)] += 1
         elif name in PARTICLES:
             _addNonbonded(found, force, name, local)
+        elif name in UNLISTED:
+            found[name, (), ()] = 1
     return found
+
+
+def _digest(values) -> tuple:
+    """What stands for a table of numbers as a parameter."""
+    return (hashlib.sha256(repr(_rounded(values)).encode()).hexdigest()[:12],)
 
 
 def _kind(force, term: str) -> str:

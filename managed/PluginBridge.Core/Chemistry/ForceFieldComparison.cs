@@ -263,5 +263,6 @@ public static class ForceFieldComparison
 
     private static PluginBridgeException Differs(string what) => new(ErrorCode.ForceField,
         $"The host's force field is not ff14SB: {what}. The model corrects ff14SB (E_QM − E_MM): run the host on it "
-        + "(OpenMM: amber14/protein.ff14SB.xml), or use an absolute potential such as GFN2-xTB.");
+        + "(OpenMM: amber14/protein.ff14SB.xml), or hand over the region alone on the host's force field (in OpenMM the option "
+        + "regionSystem; createRegionSystem makes it).");
 }

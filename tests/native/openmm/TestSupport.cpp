@@ -1,6 +1,12 @@
 #include "TestSupport.h"
+#include "openmm/CMAPTorsionForce.h"
+#include "openmm/HarmonicAngleForce.h"
+#include "openmm/HarmonicBondForce.h"
+#include "openmm/NonbondedForce.h"
 #include "openmm/OpenMMException.h"
+#include "openmm/PeriodicTorsionForce.h"
 #include "openmm/Platform.h"
+#include "openmm/RBTorsionForce.h"
 #include "openmm/serialization/XmlSerializer.h"
 #include <cmath>
 #include <fstream>
@@ -12,6 +18,59 @@ using namespace OpenMM;
 using namespace std;
 
 namespace test {
+
+void changeForceField(System& system) {
+    auto& bonds = findForce<HarmonicBondForce>(system);
+    for (int i = 0; i < bonds.getNumBonds(); i++) {
+        int p1, p2;
+        double length, k;
+        bonds.getBondParameters(i, p1, p2, length, k);
+        bonds.setBondParameters(i, p1, p2, 1.02 * length, 0.9 * k);
+    }
+    auto& angles = findForce<HarmonicAngleForce>(system);
+    for (int i = 0; i < angles.getNumAngles(); i++) {
+        int p1, p2, p3;
+        double angle, k;
+        angles.getAngleParameters(i, p1, p2, p3, angle, k);
+        angles.setAngleParameters(i, p1, p2, p3, 0.97 * angle, 1.2 * k);
+    }
+    auto& torsions = findForce<PeriodicTorsionForce>(system);
+    auto* rbTorsions = new RBTorsionForce();
+    for (int i = 0; i < torsions.getNumTorsions(); i++) {
+        int p1, p2, p3, p4, periodicity;
+        double phase, k;
+        torsions.getTorsionParameters(i, p1, p2, p3, p4, periodicity, phase, k);
+        torsions.setTorsionParameters(i, p1, p2, p3, p4, periodicity % 3 + 1, phase + 0.3, 1.5 * k);
+        if (i % 5 == 0)
+            rbTorsions->addTorsion(p1, p2, p3, p4, 0.5, -1.0, 2.0, 0.3, -0.2, 0.1);
+    }
+    system.addForce(rbTorsions);
+    auto& nonbonded = findForce<NonbondedForce>(system);
+    for (int i = 0; i < nonbonded.getNumParticles(); i++) {
+        double charge, sigma, epsilon;
+        nonbonded.getParticleParameters(i, charge, sigma, epsilon);
+        nonbonded.setParticleParameters(i, 0.8 * charge + 0.05, 0.95 * sigma, 1.3 * epsilon);
+    }
+    for (int i = 0; i < nonbonded.getNumExceptions(); i++) {
+        int p1, p2;
+        double chargeProd, sigma, epsilon;
+        nonbonded.getExceptionParameters(i, p1, p2, chargeProd, sigma, epsilon);
+        nonbonded.setExceptionParameters(i, p1, p2, 0.7 * chargeProd, 1.03 * sigma, 0.8 * epsilon);
+    }
+    auto* cmap = new CMAPTorsionForce();
+    const int size = 24;
+    vector<double> energy;
+    for (int i = 0; i < size * size; i++)
+        energy.push_back(sin(2 * M_PI * (i % size) / size) + 0.5 * cos(2 * M_PI * (i / size) / size));
+    cmap->addMap(size, energy);
+    int p[8], periodicity;
+    double phase, k;
+    torsions.getTorsionParameters(0, p[0], p[1], p[2], p[3], periodicity, phase, k);
+    torsions.getTorsionParameters(torsions.getNumTorsions() / 2, p[4], p[5], p[6], p[7], periodicity, phase,
+                                  k);
+    cmap->addTorsion(0, p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]);
+    system.addForce(cmap);
+}
 
 Fixture::Fixture(const string& name) {
     ifstream systemXml(findFixture(name + ".system.xml"));

@@ -14,18 +14,24 @@
 /** What the tests of the OpenMM plugin share. */
 namespace test {
 
+/** The only force of a class in a System. */
+template <class F> F& findForce(OpenMM::System& system) {
+    for (int i = 0; i < system.getNumForces(); i++)
+        if (auto force = dynamic_cast<F*>(&system.getForce(i)))
+            return *force;
+    throw std::runtime_error("the System lacks a force");
+}
+
+/** Changes every parameter of a System's force field, and adds kinds of terms that ff14SB does not have. */
+void changeForceField(OpenMM::System& system);
+
 /** A System that make_fixtures.py wrote, with its FragmentedPotentialForce (force group 1) added. */
 struct Fixture {
     /** @param name  "peptide", "pair" or "water" */
     explicit Fixture(const std::string& name);
 
     /** The only force of a class in the System. */
-    template <class F> F& findForce() {
-        for (int i = 0; i < system->getNumForces(); i++)
-            if (auto force = dynamic_cast<F*>(&system->getForce(i)))
-                return *force;
-        throw std::runtime_error("the fixture lacks a force");
-    }
+    template <class F> F& findForce() { return test::findForce<F>(*system); }
 
     std::unique_ptr<OpenMM::System> system;
     PluginBridge::FragmentedPotentialForce* force;

@@ -162,7 +162,9 @@ public:
      * Hand over the region alone on the force field of the host, in place of which the model comes.
      * @param system  the region's atoms as particles, in the order of addAtom(), and nothing else; the host's
      *                forces between them, without a cutoff or an implicit solvent, with the same
-     *                constraints. The region must be complete molecules. Shared, not copied
+     *                constraints. The region must be complete molecules. Shared, not copied. Its terms
+     *                are not compared with the host's, which the Python package does: one that differs
+     *                stays in the sum
      */
     void setRegionSystem(std::shared_ptr<const OpenMM::System> system);
 

@@ -79,12 +79,14 @@ void HostTerms::refuseUnreadable(const System& system) const {
         string type = getTypeName(system.getForce(i));
         auto custom = dynamic_cast<const CustomNonbondedForce*>(&system.getForce(i));
         if (unreadableForces.count(type) > 0 || (custom != nullptr && actsInside(*custom, isInRegion)))
-            throw OpenMMException("FragmentedPotentialForce: the System's " + type +
-                                  " acts between atoms of the region, and its energy cannot be read as part "
-                                  "of the force field that the "
-                                  "model replaces. Restrict it to other atoms (interaction groups), or, if "
-                                  "it is an addition to the force "
-                                  "field and the region is on AMBER ff14SB, call setUseHostTerms(false)");
+            throw OpenMMException(
+                "FragmentedPotentialForce: the System's " + type +
+                " acts between atoms of the region, and its energy cannot be read as part "
+                "of the force field that the "
+                "model replaces. Hand over the region alone on the host's force field "
+                "(setRegionSystem); if it is an addition of yours, restrict it to other atoms "
+                "(interaction groups), or, with the region on AMBER ff14SB, call "
+                "setUseHostTerms(false)");
     }
 }
 
