@@ -7,7 +7,7 @@ Sequences of 12 to 30 residues in every protonation form, capped or charged at t
 the chain and one in five with one between two chains. For each: the invariants of all fragment schemes; minus the
 directional derivative of the energy against the forces, double precision, one scheme each in turn; and Langevin dynamics of
 the network in ff14SB + OBC2 at 300 K, watched by SafetyReporter: 1 fs without constraints or, as in most scripts,
---constraints hbonds --step 2, which leave protons where the topology has them. One line of JSON each; what is in the file for
+--constraints hbonds --step 2, which leave protons where the topology has them. Lines of JSON; what is in the file for
 the same model (by its hash), length, step and constraints is not run again. Exit status 1 if any has failed. A minute or two each.
 
 Would GFN2-xTB itself do so? `--model gfn2-xtb --dynamics --seeds 12 46` runs the dynamics of these sequences on it, from the same
@@ -109,28 +109,25 @@ def dynamics(topology, x: np.ndarray, options: argparse.Namespace, seed: int) ->
     return {"failure": None, "steps": simulation.currentStep - 200}
 
 
-def examine(seed: int, options: argparse.Namespace) -> dict:
-    """All checks of one sequence, or the dynamics alone."""
+def examine(seed: int, options: argparse.Namespace, before: dict) -> dict:
+    """What is not known of a sequence yet: invariants and gradient unless the dynamics alone is wanted, and the dynamics."""
     import pluginbridge
     chains = sequence(seed)
     molecule = build_topology(chains)
-    result = {"seed": seed, "dynamics_only": options.dynamics,
-              "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
-    if not options.dynamics:
-        evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, options.model, scheme, precision="double", threads=1)
-                      for scheme in SCHEMES}
-        result["invariants"] = {scheme: invariants(e, len(molecule.numbers)) for scheme, e in evaluators.items()}
+    result = {"seed": seed, "sequence": ["-".join(chain) for chain in chains], "atoms": len(molecule.numbers)}
     sampler = Sampler(molecule, np.random.default_rng(seed), contact="side")
     try:
         sampler.start(300.0, attempts=40)
     except SamplingError as error:
-        return result | {"failure": f"no start: {error}"}
+        return result | {"failure": f"no start: {error}", "steps": 0}
     x = sampler.positions() / 10
-    if options.dynamics:
-        return result | dynamics(molecule.topology, x, options, seed)
-    scheme = SCHEMES[seed % len(SCHEMES)]
-    result["gradient"] = {"scheme": scheme, "error": gradient_error(evaluators[scheme], x, np.random.default_rng(seed))}
-    return result | dynamics(molecule.topology, x, options, seed)
+    if not options.dynamics and "gradient" not in before:
+        evaluators = {scheme: pluginbridge.Evaluator(molecule.topology, options.model, scheme, precision="double", threads=1)
+                      for scheme in SCHEMES}
+        scheme = SCHEMES[seed % len(SCHEMES)]
+        result |= {"invariants": {name: invariants(e, len(molecule.numbers)) for name, e in evaluators.items()},
+                   "gradient": {"scheme": scheme, "error": gradient_error(evaluators[scheme], x, np.random.default_rng(seed))}}
+    return result if "steps" in before else result | dynamics(molecule.topology, x, options, seed)
 
 
 def faults(row: dict) -> list[str]:
@@ -139,7 +136,7 @@ def faults(row: dict) -> list[str]:
              for what in ("atoms", "pairs") if values[what] > 1e-9]
     if "gradient" in row and row["gradient"]["error"] > TOLERANCE:
         found.append(f"{row['gradient']['scheme']}: forces off the gradient by {row['gradient']['error']:.1e}")
-    return found + ([row["failure"]] if row["failure"] else [])
+    return found + ([row["failure"]] if row.get("failure") else [])
 
 
 def hash_of(model: str) -> str:
@@ -168,21 +165,27 @@ def main() -> None:
     if min(options.ps, options.step) <= 0:
         parser.error("--ps and --step are above 0")
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    known = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     settings = {"model": options.model, "hash": hash_of(options.model), "ps": options.ps, "step": options.step,
                 "constraints": options.constraints}
-    rows = [row for row in rows if is_of(row, settings) and (options.dynamics or not row.get("dynamics_only"))]
     seeds = options.seeds or range(options.first, options.first + options.count)
+    found: dict[int, dict] = {seed: {} for seed in seeds}
+    for row in known:
+        if is_of(row, settings) and row["seed"] in found:
+            found[row["seed"]] |= row
+    missing = [seed for seed, row in found.items() if "steps" not in row or not (options.dynamics or "gradient" in row)]
     with open(options.out, "a") as file:
-        for seed in tqdm([s for s in seeds if s not in {row["seed"] for row in rows}], unit="sequence"):
-            rows.append(settings | examine(seed, options))
-            print(json.dumps(rows[-1]), file=file, flush=True)
-    rows = [row for row in rows if row["seed"] in seeds]
+        for seed in tqdm(missing, unit="sequence"):
+            row = settings | examine(seed, options, found[seed])
+            found[seed] |= row
+            print(json.dumps(row), file=file, flush=True)
+    rows = list(found.values())
     bad = [row for row in rows if faults(row)]
     for row in bad:
         print(f"{row['seed']}, {' + '.join(row['sequence'])}: {'; '.join(faults(row))}")
+    checked = [row["gradient"]["error"] for row in rows if "gradient" in row]
     print(f"{len(rows)} sequences of {min(r['atoms'] for r in rows)} to {max(r['atoms'] for r in rows)} atoms, {len(bad)} failed; "
-          f"forces off the gradient by at most {max((r['gradient']['error'] for r in rows if 'gradient' in r), default=0):.1e}")
+          f"forces of {len(checked)} off the gradient by at most {max(checked, default=0):.1e}")
     sys.exit(bool(bad))
 
 
