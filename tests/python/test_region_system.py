@@ -52,14 +52,15 @@ def charmmAlone(plugin, topology, constraints=None):
 
 
 def amoebaHost(peptide):
-    """A peptide with a few waters in vacuo: mutual polarisation converged far beyond what differences need."""
+    """A peptide with a few waters in a periodic box: mutual polarisation converged far beyond what differences need."""
     forcefield = forceField(*AMOEBA)
     topology, positions = solvated(peptide, forceField(hosts.FF14SB, "amber14/tip3p.xml"), 0.4)
     modeller = app.Modeller(topology, positions * unit.nanometer)
     waters = [r for r in topology.residues() if r.name == "HOH"]
     modeller.delete(waters[4:])
     args = dict(polarization="mutual", mutualInducedTargetEpsilon=1e-7)
-    system = forcefield.createSystem(modeller.topology, nonbondedMethod=app.NoCutoff, **args)
+    system = forcefield.createSystem(modeller.topology, nonbondedMethod=app.PME, nonbondedCutoff=0.6 * unit.nanometer,
+                                     vdwCutoff=0.6 * unit.nanometer, **args)
     return forcefield, modeller.topology, np.array(modeller.positions.value_in_unit(unit.nanometer)), system, args
 
 
