@@ -75,7 +75,10 @@ def main():
         value = found[key]
         print(f"{key:26} {'not measured' if value is None else f'{value:.3g}'}")
     if options.report is not None:
-        report.write(parts, options.report)
+        try:
+            report.write(parts, options.report)
+        except ValueError as error:
+            sys.exit(str(error))
         print(f"wrote {options.report / 'README.md'}")
     return 0
 

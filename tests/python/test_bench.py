@@ -47,6 +47,16 @@ def test_a_part_alone(pb, trained, tmp_path):
     found = json.loads((tmp_path / "summary.json").read_text())
     assert found["startup_ms"] > 0 and found["fma_fraction"] is None
 
+    from benchmarks import report
+    page = tmp_path / "report" / "README.md"
+    report.write({"startup": json.loads((tmp_path / "startup.json").read_text())}, page.parent)
+    report.write({}, page.parent)
+    assert "Start-up" in page.read_text(), "tables of parts that have run before are kept"
+    (page.parent / "parts.json").unlink()
+    with pytest.raises(ValueError, match="left as it is.* startup"):
+        report.write({}, page.parent)
+    assert "Start-up" in page.read_text()
+
 
 @pytest.mark.parametrize("arguments, text", [(("--parts", "speed"), "invalid choice"), (("--threads", 0), "positive"),
                                              (("--structures", "nowhere"), "nowhere")])

@@ -1,6 +1,7 @@
 """summary.json, and docs/benchmarks: the tables in Markdown and their plots."""
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 #: keys of summary.json and the part that has them
@@ -27,13 +28,26 @@ def summary(parts: dict) -> dict:
 
 
 def write(parts: dict, folder: Path) -> None:
-    """README.md and PNG files of the parts that have run."""
+    """README.md and PNG files of the parts that have run, now or, by parts.json, before.
+
+    Raises
+    ------
+    ValueError
+        README.md has tables of which parts.json knows nothing: they would be lost.
+    """
+    known, page = folder / "parts.json", folder / "README.md"
+    if known.exists():
+        parts = {**json.loads(known.read_text()), **parts}
+    elif page.exists() and (missing := SECTIONS.keys() - parts):
+        raise ValueError(f"{page} is left as it is: there is no {known.name} beside it, and {', '.join(sorted(missing))} have not "
+                         "run; run all parts, or delete the page")
     folder.mkdir(parents=True, exist_ok=True)
+    known.write_text(json.dumps(parts, indent=1) + "\n")
     text = HEAD + machineLines(parts)
     for name, section in SECTIONS.items():
         if name in parts:
             text += "\n" + section(parts[name], folder)
-    (folder / "README.md").write_text(text)
+    page.write_text(text)
 
 
 def table(header: list[str], rows: list[list]) -> str:

@@ -26,9 +26,9 @@ internal sealed class OverflowEvaluator(IMoleculeEvaluator single, Func<IMolecul
             if (AllFinite(gradients) && AllFinite(strainGradients))
                 return;
         }
-        catch (PluginBridgeException error) when (error.Code == ErrorCode.Calculation)
+        catch (PluginBridgeException error) when (error.Code == ErrorCode.Calculation && error.OverlappingAtoms is null)
         {
-            // The same geometry fails again below unless the reason was the precision.
+            // The same geometry fails again below unless the reason was the precision, as with atoms in one place it is not.
         }
         (_double ??= CreateDouble()).Evaluate(positions, box, energies, gradients, strainGradients);
     }
