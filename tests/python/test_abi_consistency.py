@@ -164,11 +164,15 @@ def test_python_constants_are_the_headers(header, prototypes):
 
 # ------------------------------------------------------------ built libraries
 
+def symbols(library, which):
+    """Names that a library defines or leaves undefined."""
+    lines = subprocess.run(["nm", "-D", f"--{which}-only", library], check=True, capture_output=True, text=True).stdout.splitlines()
+    return {line.split()[-1].split("@")[0] for line in lines}
+
+
 def exported(library):
     """Names of our functions that a library exports."""
-    lines = subprocess.run(["nm", "-D", "--defined-only", library], check=True, capture_output=True,
-                           text=True).stdout.splitlines()
-    return {line.split()[-1].split("@")[0] for line in lines if line.split()[-1].startswith("pb_")}
+    return {name for name in symbols(library, "defined") if name.startswith("pb_")}
 
 
 def built(pattern):
@@ -187,3 +191,9 @@ def test_every_core_exports_the_header(header):
     for library in built("pluginbridge/libpluginbridge-core-*.so"):
         names = {name for name in exported(library) if not name.startswith(PRIVATE_PREFIX)}
         assert names == {f.name for f in header.functions}, library
+
+
+def test_no_core_multiplies_and_adds_lane_by_lane():
+    """A fused multiply-add that the instruction set lacks becomes a call of the C library for each lane of a register."""
+    for library in built("pluginbridge/libpluginbridge-core-*.so"):
+        assert not symbols(library, "undefined") & {"fma", "fmaf"}, library

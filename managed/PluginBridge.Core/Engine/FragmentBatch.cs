@@ -101,12 +101,17 @@ internal sealed class FragmentBatch : IDisposable
         }
 
         double energy = 0;
+        int slot = 0;
         for (int f = 0; f < _fragments.Count; f++)
         {
+            int first = slot;
+            slot += _atoms[f].Length + _caps[f].Length;
             if (_coefficients[f] == 0)
                 continue;
-            if (!double.IsFinite(_energies[f]))
-                throw Named(f, new PluginBridgeException(ErrorCode.Calculation, "The energy is not finite: atoms overlap or lie far from any structure the potential knows."));
+            bool isEnergy = double.IsFinite(_energies[f]);
+            if (!isEnergy || (accumulator is not null && !Finite.All(_gradients.AsSpan((3 * first)..(3 * slot)))))
+                throw Named(f, new PluginBridgeException(ErrorCode.Calculation,
+                    $"The {(isEnergy ? "gradient" : "energy")} is not finite: atoms overlap or lie far from any structure the potential knows."));
             energy += _coefficients[f] * _energies[f];
         }
 

@@ -19,6 +19,9 @@ internal sealed class EngineToyPotential : IPotential
     /// <summary>A molecule with this charge is refused at its evaluation.</summary>
     public int? FailingCharge { get; init; }
 
+    /// <summary>The gradient of a molecule with this charge is not a number.</summary>
+    public int? SteepCharge { get; init; }
+
     public PotentialInfo Info => new()
     {
         Name = "toy",
@@ -56,6 +59,8 @@ internal sealed class EngineToyPotential : IPotential
                 int count = 3 * _elements[m].Length;
                 energies[m] = Energy(_elements[m], molecules[m].Charge, positions.Slice(first, count), box,
                     gradients.IsEmpty ? [] : gradients.Slice(first, count), strainGradients.IsEmpty ? [] : strainGradients.Slice(9 * m, 9));
+                if (molecules[m].Charge == toy.SteepCharge && !gradients.IsEmpty)
+                    gradients[first + 4] = double.PositiveInfinity;
                 first += count;
             }
         }

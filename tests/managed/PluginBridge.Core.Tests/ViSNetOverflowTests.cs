@@ -1,4 +1,5 @@
 using PluginBridge.Core.Potentials;
+using PluginBridge.Core.Potentials.ViSNet;
 
 namespace PluginBridge.Core.Tests;
 
@@ -26,6 +27,47 @@ public class ViSNetOverflowTests
             Assert.That(energy, Is.EqualTo(expected));
             Assert.That(gradient, Is.EqualTo(expectedGradient));
         });
+    }
+
+    /// <summary>Gradients that are not numbers where the first coordinate is negative, if it is of single precision.</summary>
+    private sealed class Fake(bool isSingle, Action? disposed = null) : IMoleculeEvaluator
+    {
+        public void Select(ReadOnlySpan<bool> wanted)
+        {
+        }
+
+        public void Evaluate(ReadOnlySpan<double> positions, ReadOnlySpan<double> box, Span<double> energies, Span<double> gradients,
+            Span<double> strainGradients) => gradients.Fill(isSingle && positions[0] < 0 ? double.NaN : isSingle ? 1 : 2);
+
+        public void Dispose() => disposed?.Invoke();
+    }
+
+    [Test]
+    public void DoublePrecisionGivesItsMemoryBackInCalmTimes()
+    {
+        int created = 0, disposed = 0;
+        using var evaluator = new OverflowEvaluator(new Fake(true), () =>
+        {
+            created++;
+            return new Fake(false, () => disposed++);
+        });
+        double[] gradient = new double[3];
+        double Evaluated(double x)
+        {
+            evaluator.Evaluate([x, 0, 0], [], new double[1], gradient, []);
+            return gradient[0];
+        }
+
+        for (int time = 1; time <= 2; time++)
+        {
+            Assert.That(Evaluated(-1), Is.EqualTo(2));
+            for (int k = 0; k < 500; k++)
+                Assert.That(Evaluated(1), Is.EqualTo(1));
+            Assert.That((Evaluated(-1), created, disposed), Is.EqualTo((2.0, time, time - 1)), "not calm yet");
+            for (int k = 0; k < 1000; k++)
+                Evaluated(1);
+            Assert.That((created, disposed), Is.EqualTo((time, time)));
+        }
     }
 
     [Test]

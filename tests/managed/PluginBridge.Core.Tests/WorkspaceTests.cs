@@ -92,6 +92,17 @@ public class WorkspaceTests
     }
 
     [Test]
+    public void AGradientThatIsNotANumberIsAnError()
+    {
+        (Topology topology, double[] positions) = EngineTestSystems.Bridged;
+        FragmentedSystem system = EngineTestSystems.System(new EngineToyPotential { SteepCharge = -1 }, topology, FragmentScheme.Dipeptide);
+        using Workspace workspace = system.CreateWorkspace(new());
+        Assert.That(() => workspace.Evaluate(positions, [], EnergyQuantity.Correction, new double[positions.Length], []),
+            Throws.TypeOf<PluginBridgeException>().With.Message.StartWith("Fragment D 7 (").And.Message.Contains("gradient is not finite"));
+        Assert.That(workspace.Evaluate(positions, [], EnergyQuantity.Correction, [], []), Is.Not.NaN);
+    }
+
+    [Test]
     public void EnergyAloneIsTheSame()
     {
         (Topology topology, double[] positions) = EngineTestSystems.Bridged;

@@ -4,8 +4,12 @@ namespace PluginBridge.Core.Potentials.ViSNet;
 /// push atoms into each other and have to come back with an energy, however large.</summary>
 internal sealed class OverflowEvaluator(IMoleculeEvaluator single, Func<IMoleculeEvaluator> createDouble) : IMoleculeEvaluator
 {
+    /// <summary>Geometries in a row that single precision takes, after which double precision gives back its memory.</summary>
+    private const int Calm = 1000;
+
     private IMoleculeEvaluator? _double;
     private bool[]? _wanted;
+    private int _calm;
 
     /// <inheritdoc/>
     public void Select(ReadOnlySpan<bool> wanted)
@@ -23,14 +27,26 @@ internal sealed class OverflowEvaluator(IMoleculeEvaluator single, Func<IMolecul
         try
         {
             single.Evaluate(positions, box, energies, gradients, strainGradients);
-            if (AllFinite(gradients) && AllFinite(strainGradients))
+            if (Finite.All(gradients) && Finite.All(strainGradients))
+            {
+                Forget();
                 return;
+            }
         }
         catch (PluginBridgeException error) when (error.Code == ErrorCode.Calculation && error.OverlappingAtoms is null)
         {
             // The same geometry fails again below unless the reason was the precision, as with atoms in one place it is not.
         }
+        _calm = 0;
         (_double ??= CreateDouble()).Evaluate(positions, box, energies, gradients, strainGradients);
+    }
+
+    private void Forget()
+    {
+        if (_double is null || ++_calm < Calm)
+            return;
+        _double.Dispose();
+        _double = null;
     }
 
     private IMoleculeEvaluator CreateDouble()
@@ -46,13 +62,5 @@ internal sealed class OverflowEvaluator(IMoleculeEvaluator single, Func<IMolecul
     {
         single.Dispose();
         _double?.Dispose();
-    }
-
-    private static bool AllFinite(ReadOnlySpan<double> values)
-    {
-        double sum = 0;
-        foreach (double value in values)
-            sum += value - value; // 0, or NaN
-        return sum == 0;
     }
 }

@@ -120,7 +120,7 @@ internal sealed class Gfn2XtbEvaluator : IMoleculeEvaluator
             {
                 XtbMolecule calculation = _calculations[m] ??= new XtbMolecule(_library.Functions, _molecules[m], positions);
                 _energies[m] = calculation.Evaluate(positions, gradient);
-                if (!double.IsFinite(_energies[m]) || !AllFinite(gradient))
+                if (!double.IsFinite(_energies[m]) || !Finite.All(gradient))
                     throw new XtbException("energy or gradient is not a number");
             }
             catch (XtbException error)
@@ -131,14 +131,6 @@ internal sealed class Gfn2XtbEvaluator : IMoleculeEvaluator
                 return;
             }
         }
-    }
-
-    private static bool AllFinite(ReadOnlySpan<double> values)
-    {
-        foreach (double value in values)
-            if (!double.IsFinite(value))
-                return false;
-        return true;
     }
 
     private void Check(ReadOnlySpan<double> positions, ReadOnlySpan<double> box, Span<double> energies,
