@@ -6,9 +6,9 @@
         --hairpin training/runs/hairpin.json
 
 The card (README.md beside the model, with its figures) states what the file is, how it was made, its measured errors
-and, from notes.md, what no program can know: limits and circumstances.  Every input is optional: "Errors" and "Dynamics"
-stay as an earlier card about the same file has them where nothing is given for them; otherwise the card says what has not
-been measured, and with which command it is.  Results about another model file are refused.
+and, from notes.md, what no program can know: limits and circumstances.  Every input is optional: what
+an earlier card about the same file says stays where nothing new is given; otherwise the card says what has not been
+measured, and with which command it is.  Results about another model file are refused.
 """
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ STABILITY = """Dynamics of capped residue forms under ff14SB + network, in vacuo
 1/ps, {settings}, no constraints where none are named, single precision. Failed: a bond 1.4 times its equilibrium length, an inverted centre, a mean temperature of 5 ps beyond half
 to one and a half times the thermostat's, or a number that is not finite; looked at every
 100 steps, every 10 while a bond is long."""
+# how what each input gives begins in a card, measured or not
+OPENINGS = {
+    "errors": r"\*?Whole proteins", "parity": r"!\[Predicted|\*Parity plots", "accuracy": r"\*?Fragment schemes on whole proteins",
+    "ramachandran": r"\(φ, ψ\) surfaces|\*Ramachandran surfaces", "stability": r"\*?Dynamics of ",
+    "hairpin": r"\*?Chignolin in water", "nve": r"\*?Total energy in "}
 
 
 def missing(what: str, command: str) -> str:
@@ -125,11 +130,14 @@ class Inputs:
         return parts
 
     def nve(self, path: Path | None) -> list[str]:
-        """What pbtrain.nve printed."""
+        """What pbtrain.nve printed; older output does not name its model, and is taken as it is."""
         if path is None:
             return [missing("Total energy in NVE dynamics", "pbtrain.nve")]
+        lines = path.read_text().strip().splitlines()
+        if lines and lines[0].startswith("model "):
+            self.check(path, lines.pop(0).removeprefix("model "), "pbtrain.nve")
         return ["Total energy in vacuo, started at 300 K, 0.5 fs, no constraints (`pbtrain.nve`):",
-                "\n".join("    " + line for line in path.read_text().strip().splitlines())]
+                "\n".join("    " + line for line in lines)]
 
 
 def section(text: str, title: str) -> str | None:
@@ -138,8 +146,14 @@ def section(text: str, title: str) -> str | None:
     return found and found[1].strip()
 
 
+def part(text: str, name: str) -> str | None:
+    """What a section says that comes from the input `name`."""
+    parts = re.split(rf"\n\n(?={'|'.join(OPENINGS.values())})", text)
+    return next((found for found in parts if re.match(OPENINGS[name], found)), None)
+
+
 def card(args: argparse.Namespace, before: str, notes: str) -> str:
-    """The text of the card; sections that nothing is given for are those of the card before it."""
+    """The text of the card; what nothing is given for is as in the card before it."""
     header = json.loads(read_safetensors(args.model)[1]["pluginbridge"])
     inputs = Inputs(file_hash(args.model), args.model.parent)
     name = header["name"]
@@ -148,14 +162,20 @@ def card(args: argparse.Namespace, before: str, notes: str) -> str:
     parts = [f"# {name}", cardtables.facts(args.model.name, inputs.digest, header),
              "## Training data", cardtables.composition(header["provenance"])]
     sections = {
-        "Errors": ((args.errors, args.parity, args.accuracy, args.ramachandran), lambda: [
-            *inputs.errors(args.errors, header["reference_method"]), *inputs.parity(args.parity, name),
-            *inputs.accuracy(args.accuracy), *inputs.ramachandran(args.ramachandran, name)]),
-        "Dynamics": ((args.stability, args.hairpin, args.nve), lambda: [
-            *inputs.stability(args.stability), *inputs.hairpin(args.hairpin), *inputs.nve(args.nve)])}
-    for title, (given, write) in sections.items():
-        kept = None if any(given) else section(before, title)
-        parts += [f"## {title}", *([kept] if kept else write())]
+        "Errors": {"errors": lambda path: inputs.errors(path, header["reference_method"]),
+                   "parity": lambda path: inputs.parity(path, name), "accuracy": inputs.accuracy,
+                   "ramachandran": lambda path: inputs.ramachandran(path, name)},
+        "Dynamics": {"stability": inputs.stability, "hairpin": inputs.hairpin, "nve": inputs.nve}}
+    for title, writers in sections.items():
+        kept = section(before, title) or ""
+        parts += [f"## {title}"]
+        if kept and not any(getattr(args, option) for option in writers):
+            parts += [kept]
+            continue
+        for option, write in writers.items():
+            path = getattr(args, option)
+            old = None if path else part(kept, option)
+            parts += [old] if old else write(path)
     return "\n\n".join([*parts, notes.strip()]) + "\n"
 
 

@@ -22,7 +22,7 @@ from .arguments import existing_file
 from .dataset import BASES
 from .edge_ops import enable_kernels
 from .label import Ff14sb
-from .modelfile import load_model
+from .modelfile import file_hash, load_model
 from .molecules import build_topology
 from .plan import capped
 from .sample import Sampler
@@ -118,6 +118,7 @@ def main() -> None:
     for path in args.pdb:
         pdb = app.PDBFile(str(path))
         systems.append((path.stem, pdb.topology, pdb.getPositions(asNumpy=True).value_in_unit(unit.angstrom)))
+    print(f"model {file_hash(args.model)}", flush=True)
     broken = False
     for name, topology, positions in systems:
         total = TotalEnergy(model, header["target"], topology)

@@ -26,6 +26,7 @@ import time
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import openmm
@@ -222,8 +223,29 @@ def table(summary: dict) -> str:
 
 
 def lines(path: Path) -> list[dict]:
-    """Lines of a results file; none if there is no file."""
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.is_file() else []
+    """Lines of a results file; none if there is no file.  A last line that a killed run cut off is passed over."""
+    found = []
+    for number, line in enumerate(path.read_text().splitlines(keepends=True) if path.is_file() else [], 1):
+        try:
+            found += [json.loads(line)] if line.strip() else []
+        except json.JSONDecodeError as error:
+            if line.endswith("\n"):
+                raise SystemExit(f"{path}, line {number} is no line of results: {error}") from None
+    return found
+
+
+def open_to_append(path: Path) -> TextIO:
+    """A results file to add lines to.  What a killed run cut off goes, or the next line would be spoilt as well."""
+    file = open(path, "a")
+    text = path.read_text()
+    whole = text.rfind("\n") + 1
+    try:
+        if text[whole:]:
+            json.loads(text[whole:])
+            file.write("\n")
+    except json.JSONDecodeError:
+        file.truncate(len(text[:whole].encode()))
+    return file
 
 
 def read(path: Path, digest: str) -> list[dict]:
@@ -271,7 +293,7 @@ def main() -> None:
     done = set(map(key_of, read(args.out, digest)))
     left = [run for run in runs if run.key not in done]
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    with multiprocessing.get_context("spawn").Pool(args.workers) as pool, open(args.out, "a") as out, \
+    with multiprocessing.get_context("spawn").Pool(args.workers) as pool, open_to_append(args.out) as out, \
             tqdm(total=sum(run.picoseconds for run in left), unit=" ps", desc="dynamics") as bar:
         for result in pool.imap_unordered(perform, left):
             print(json.dumps(result), file=out, flush=True)

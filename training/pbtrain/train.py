@@ -39,7 +39,7 @@ from .muon import make_optimizers
 from .relaunch import relaunch
 from .teacher import Teacher
 from .trainlog import Log
-from .trainoptions import CHECKPOINT, parse
+from .trainoptions import CHECKPOINT, make_folders, parse
 from .visnet import Architecture, ViSNet
 
 ELEMENTS = [1, 6, 7, 8, 16]
@@ -166,11 +166,16 @@ class Trainer:
     def checkpoint(self) -> Path:
         return self.args.run / CHECKPOINT
 
+    def learnt(self) -> dict:
+        """By option: what decides what is learnt."""
+        return {"--target": self.args.target, "--teacher": self.teacher.hash if self.teacher else None, "--seed": self.args.seed,
+                **{f"--{name.replace('_', '-')}": value for name, value in asdict(self.loss).items()}}
+
     def save(self) -> None:
         """Checkpoint: everything that decides the next step."""
         state = {"model": self.model.state_dict(), "ema": self.ema.state_dict(),
                  "optimizers": [o.state_dict() for o in self.optimizers], "reference": self.reference, "init": self.init_hash,
-                 "direction": getattr(self.gradients, "direction", None), "patience": vars(self.patience),
+                 "learnt": self.learnt(), "direction": getattr(self.gradients, "direction", None), "patience": vars(self.patience),
                  **{k: getattr(self, k) for k in ("step", "epoch", "position", "frames", "elapsed", "order")}}
         temporary = self.checkpoint.with_suffix(".tmp")
         torch.save(state, temporary)
@@ -178,6 +183,11 @@ class Trainer:
 
     def load(self) -> None:
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=False)
+        for option, value in self.learnt().items():
+            before = state.get("learnt", {}).get(option, value)  # older checkpoints do not say
+            if before != value:
+                sys.exit(f"{self.checkpoint} was trained with {option} {before!r}, not {value!r}: give the options of the run's "
+                         "start, or start a run in another folder")
         if len(state.get("optimizers", [])) != len(self.optimizers):
             sys.exit(f"{self.checkpoint} was not written with --optimizer {self.args.optimizer}: give the one it was, "
                      "or start a run in another folder")
@@ -384,6 +394,8 @@ def train_rank(rank: int, args: argparse.Namespace, port: int) -> None:
         trainer = Trainer(args, rank)
     except ValueError as error:  # data, teacher and network that do not go together
         sys.exit(f"pbtrain.train: {error}")
+    if rank == 0:  # only now: a resume that is refused leaves those of the run
+        (args.run / "settings.json").write_text(json.dumps(vars(args), indent=2, default=lambda x: str(x)))
     (ResidentLoop(trainer) if trainer.gpu else trainer).run()
     if distributed.is_initialized():
         distributed.barrier()  # a rank that ends while another still talks to it aborts both
@@ -400,8 +412,7 @@ def environment() -> dict[str, str]:
 def main() -> None:
     relaunch("pbtrain.train", environment())
     args = parse(description=__doc__)
-    args.run.mkdir(parents=True, exist_ok=True)
-    (args.run / "settings.json").write_text(json.dumps(vars(args), indent=2, default=lambda x: str(x)))
+    make_folders(args)
     if args.processes == 1 or args.engine == "core" or args.device != "cpu":
         train_rank(0, args, 0)
         return

@@ -73,5 +73,20 @@ def parse(argv: list[str] | None = None, description: str = "") -> argparse.Name
         parser.error(f"{', '.join(shape)}: with --init the network's shape is that of {args.init}")
     if args.resume and not (args.run / CHECKPOINT).is_file():
         parser.error(f"--resume: {args.run / CHECKPOINT} does not exist: leave --resume out to begin a run")
+    if not args.resume and (args.run / CHECKPOINT).is_file():
+        parser.error(f"{args.run} has a checkpoint, which a new run would overwrite: go on with --resume, or give another folder")
+    if args.export and args.export.is_dir():
+        parser.error(f"--export: {args.export} is a folder")
     args.command = shlex.join(["pbtrain.train", *(sys.argv[1:] if argv is None else argv)])
     return args
+
+
+def make_folders(args: argparse.Namespace) -> None:
+    """Make the folders that are written to; SystemExit, before the training and not after it, where that cannot be."""
+    for folder in (args.run, *([args.export.parent] if args.export else [])):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            sys.exit(f"{folder} cannot be made: {error.strerror}")
+        if not os.access(folder, os.W_OK):
+            sys.exit(f"{folder} cannot be written to")
