@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT / "training"))
 
 from pbtrain.molecules import build_topology  # noqa: E402
 from pbtrain.sample import Sampler, SamplingError  # noqa: E402
-from pbtrain.stability import CONSTRAINTS  # noqa: E402
+from pbtrain.stability import CONSTRAINTS, lines, open_to_append  # noqa: E402
 from pbtrain.systems import RARE, STANDARD, TERMINAL  # noqa: E402
 
 FORMS = [*STANDARD, *RARE]
@@ -165,16 +165,15 @@ def main() -> None:
     if min(options.ps, options.step) <= 0:
         parser.error("--ps and --step are above 0")
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    known = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     settings = {"model": options.model, "hash": hash_of(options.model), "ps": options.ps, "step": options.step,
                 "constraints": options.constraints}
     seeds = options.seeds or range(options.first, options.first + options.count)
     found: dict[int, dict] = {seed: {} for seed in seeds}
-    for row in known:
+    for row in lines(options.out):
         if is_of(row, settings) and row["seed"] in found:
             found[row["seed"]] |= row
     missing = [seed for seed, row in found.items() if "steps" not in row or not (options.dynamics or "gradient" in row)]
-    with open(options.out, "a") as file:
+    with open_to_append(options.out) as file:
         for seed in tqdm(missing, unit="sequence"):
             row = settings | examine(seed, options, found[seed])
             found[seed] |= row

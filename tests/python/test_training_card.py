@@ -138,6 +138,31 @@ def test_sections_without_new_results_are_kept(model, tmp_path):
     assert "| residue | 7 |" not in anew and "ACE-ALA-NME" not in anew and "None." in anew
 
 
+def test_every_input_keeps_what_the_others_gave(model, tmp_path):
+    digest = file_hash(model)
+    errors = written(tmp_path / "errors.json", {"model": digest, "held_out": {"residue": ROW}})
+    scheme = {"frames": 2, "failed": [], "force_mae": 1.25, "energy_mae_per_atom": 0.0123}
+    accuracy = written(tmp_path / "summary.json", {"hash": digest, "structures": {"trpcage": {
+        "atoms": 281, "frames": 2, "mm": scheme, "exact": {}, "network": {"whole": scheme}}}})
+    runs = written(tmp_path / "runs.jsonl", {
+        "name": "ACE-ALA-NME", "temperature": 300.0, "picoseconds": 100.0, "seed": 1, "steps": 1, "failure": None, "hash": digest,
+        "detail": "", "largest_bond_ratio": 1.1, "largest_bond": "a-b", "flips": [], "temperature_mean": 301.0})
+    nve = tmp_path / "nve.log"
+    nve.write_text(f"model {digest}\nACE-ALA-NME: intact\n")
+    assert write_card(model, errors, "--nve", nve).returncode == 0
+    assert write_card(model, "--accuracy", accuracy).returncode == 0
+    assert write_card(model, "--stability", runs).returncode == 0
+    apart = model.with_name("README.md").read_text()
+    for part in ("| residue | 7 |", "    ACE-ALA-NME: intact", "| ff14SB | 1.25; 0.0123 |", "| vacuum, 300 K, 100 ps | 1 (1) |"):
+        assert apart.count(part) == 1, part
+    assert f"model {digest}" not in apart and "Ramachandran surfaces: not measured" in apart
+    assert write_card(model, errors, "--nve", nve, "--accuracy", accuracy, "--stability", runs).returncode == 0
+    assert model.with_name("README.md").read_text() == apart
+    nve.write_text(f"model {'7' * 64}\nACE-ALA-NME: intact\n")
+    found = write_card(model, "--nve", nve)
+    assert found.returncode != 0 and "another model file (777777777777" in found.stderr and "pbtrain.nve" in found.stderr
+
+
 @pytest.mark.parametrize("option, content, tool", [
     (None, {"model": "0" * 64}, "pbtrain.evaluate"), ("--ramachandran", {"residues": {}}, "pbtrain.ramachandran"),
     ("--accuracy", {"model": "m", "structures": {}}, "make accuracy"), ("--hairpin", {"model": "7" * 64}, "pbtrain.hairpin"),

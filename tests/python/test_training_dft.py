@@ -5,7 +5,10 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from argparse import Namespace
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -99,9 +102,9 @@ def test_plan_is_seeded_covers_every_form_and_begins_balanced():
         total += spec.frames
         if spec.kind == "residue":
             capped += spec.frames
-        elif not capped > 12:
+        elif not capped > 14:
             small += spec.frames
-    assert small >= 590 and capped >= 100 and 900 < total < 1100
+    assert small >= 730 and capped >= 200 and 1100 < total < 1200
     first = plan[:60]  # a beginning has all kinds, and both splits of pairs and analogues
     assert {(s.kind, s.split) for s in first} >= {("pair", "train"), ("analogue", "train"), ("analogue", "test")}
     assert any(s.kind == "residue" for s in first) and any(s.kind == "pair" and s.split == "test" for s in plan[:120])
@@ -116,6 +119,22 @@ def test_held_out_pairs_occur_in_no_training_spec():
         for pair in held_out | trained:
             charges = [FORMULAS.get(p, "").partition(" ")[2] for p in pair]
             assert charges not in (["1", "1"], ["-1", "-1"])
+
+
+def test_held_out_trajectories_are_longer_and_of_both_kinds_of_dynamics():
+    for scale in (1.0, 2.0):
+        plan = plan_dft.make_plan(5, scale)
+        for split in ("train", "test"):
+            of = [spec.dynamics for spec in plan if spec.kind == "residue" and spec.split == split]
+            assert set(of) == {"gfn2", "ff14sb"} and abs(of.count("gfn2") - len(of) / 2) <= 1
+        assert all(spec.frames >= 4 for spec in plan if spec.split == "test")
+
+
+def test_more_pairs_than_there_are_is_an_error():
+    with pytest.raises(ValueError, match="scale 5 asks for 610 pairs .* there are only 257: a scale of about 2.1"):
+        plan_dft.make_plan(5, 5.0)
+    pairs = [spec.parts for spec in plan_dft.make_plan(5, 2.1) if spec.kind == "pair"]
+    assert len(pairs) == len(set(pairs)) == 257
 
 
 # --- sampling ---
@@ -170,9 +189,10 @@ def test_samples_depend_on_the_seed_alone():
 # --- shards, with GFN2-xTB in psi4's place ---
 
 class StandIn:
-    """GFN2-xTB with an offset, in the form of psi4_label.Dft; the frames numbered in `fails` do not converge."""
+    """GFN2-xTB with an offset, in the form of psi4_label.Dft; calls in `fails` do not converge, those in `raises` raise."""
 
     fails: set = set()
+    raises: dict = {}
     calls = 0
 
     def __init__(self, numbers, charge):
@@ -182,6 +202,8 @@ class StandIn:
         StandIn.calls += 1
         if StandIn.calls in StandIn.fails:
             raise label.LabelError("psi4: Could not converge SCF iterations")
+        if StandIn.calls in StandIn.raises:
+            raise StandIn.raises[StandIn.calls]
         found = self.gfn2.label(x)
         return psi4_label.DftLabel(found.energy - 1000.0, 1.1 * found.forces, found.dipole, 9, 0.1)
 
@@ -190,7 +212,7 @@ class StandIn:
 def stand_in(monkeypatch):
     needs_libxtb()
     monkeypatch.setattr(psi4_label, "Dft", StandIn)
-    StandIn.fails, StandIn.calls = set(), 0
+    StandIn.fails, StandIn.raises, StandIn.calls = set(), {}, 0
     return StandIn
 
 
@@ -226,6 +248,7 @@ def test_frames_that_do_not_converge_are_dropped_and_counted(stand_in, tmp_path)
     assert problems[0] == problems[2] == "" and "converge" in problems[1]
     with h5py.File(path) as file:
         assert file.attrs["count_scf"] == 1 and file.attrs["count_frames"] == 2
+        assert json.loads(file.attrs["failures"]) == {"1": problems[1]}
         group = file["00"]
         assert group.attrs["base_force_field"] == "ff14SB" and group["f_mm"].shape == (2, 12, 3)
         assert group.attrs["name"] == "ACE-NME" and len(group["positions"]) == 2
@@ -235,6 +258,102 @@ def test_frames_that_do_not_converge_are_dropped_and_counted(stand_in, tmp_path)
     list(generate_dft.Shard(empty, spec, PROVENANCE).label())
     with h5py.File(empty) as file:
         assert "00" not in file and file.attrs["count_scf"] == 3
+
+
+def test_a_resumed_shard_keeps_the_provenance_of_its_first_label(stand_in, tmp_path):
+    spec = plan_dft.DftSpec("analogue", "train", ("methane",), 4, 5, 300.0)
+    path = tmp_path / "shard_dft_00000.h5"
+    stand_in.fails = {1}
+    for frames, psi4 in ((0, "0"), (2, "1"), (1, "2"), (9, "2")):
+        work = generate_dft.Shard(path, spec, PROVENANCE | {"psi4": psi4, "distortions": (0.4, 0.6)}).label()
+        for _ in zip(range(frames), work):
+            pass
+        work.close()
+    with h5py.File(path) as file:
+        assert file.attrs["psi4"] == "1", "no label was made by 0"
+        assert json.loads(file.attrs["later_provenance"]) == [{"labels_before": 1, "psi4": "2"}]
+        assert json.loads(file.attrs["failures"]).keys() == {"0"} and len(file["00/e_qm"]) == 3
+
+
+@pytest.fixture
+def small_plan(stand_in, monkeypatch):
+    """Six trajectories of two frames of methane that cost nothing."""
+    plan = [plan_dft.DftSpec("analogue", "train", ("methane",), 2, seed, 300.0) for seed in range(6)]
+    x = built("methane")[1].astype(np.float32)
+    monkeypatch.setattr(generate_dft, "make_plan", lambda *_: plan)
+    monkeypatch.setattr(generate_dft, "describe", lambda *_: PROVENANCE)
+    monkeypatch.setattr(generate_dft, "sample_spec",
+                        lambda _: {"positions": np.array([x, x]), "perturbed": np.zeros(2, bool)})
+
+
+def states(folder):
+    """State of the frames of each shard, "" where there is none."""
+    found = []
+    for k in range(6):
+        path = folder / plan_dft.SHARD.format(k)
+        if path.with_suffix(".part").exists():
+            with h5py.File(path.with_suffix(".part")) as file:
+                found.append("".join(map(str, file["pending/state"][:])))
+        else:
+            found.append("done" if path.exists() else "")
+    return found
+
+
+def test_other_errors_leave_frames_to_the_next_run_and_three_shards_in_a_row_end_it(stand_in, small_plan, tmp_path, capsys):
+    args = Namespace(output=tmp_path, seed=0, scale=1.0, shards=":")
+    # shards 1 and 2 fail, 3 succeeds, 4 and 5 fail
+    stand_in.raises = dict.fromkeys((4, 5, 8, 9), RuntimeError("Fatal Error: PSIO Error"))
+    assert generate_dft.work(args) == 4
+    assert states(tmp_path) == ["done", "10", "00", "done", "00", "00"]
+    assert "shard 2/6 train methane: left to the next run: RuntimeError: Fatal Error: PSIO Error" in capsys.readouterr().err
+    stand_in.calls, stand_in.raises = 0, dict.fromkeys((1, 2, 3), OSError("No space left on device"))
+    with pytest.raises(SystemExit, match="3 shards in a row .* OSError: No space left on device"):
+        generate_dft.work(args)
+    assert stand_in.calls == 3
+    stand_in.raises = {}
+    assert generate_dft.work(args) == 0 and states(tmp_path) == ["done"] * 6
+    assert stand_in.calls == 3 + 7, "labels that were there are not made again"
+
+
+def test_a_shard_that_another_process_labels_is_left_to_it(small_plan, tmp_path):
+    hold = ("import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX, 1, 2); print(flush=True); "
+            "sys.stdin.read()")
+    other = subprocess.Popen([sys.executable, "-c", hold, tmp_path / generate_dft.LOCKS], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
+    other.stdout.readline()
+    args = Namespace(output=tmp_path, seed=0, scale=1.0, shards=":4")
+    assert generate_dft.work(args) == 0 and states(tmp_path) == ["done", "done", "", "done", "", ""]
+    other.communicate()
+    assert generate_dft.work(args) == 0 and states(tmp_path)[:4] == ["done"] * 4
+
+
+FAKE = """
+import os, sys, time
+from unittest.mock import MagicMock
+def energy(*_, **__):
+    open(os.path.join(os.environ["PIDS"], str(os.getpid())), "w").close()
+    time.sleep(300)
+sys.modules["psi4"] = MagicMock(__version__="0", energy=energy, ConvergenceError=ArithmeticError)
+"""
+
+
+def test_sigterm_ends_all_workers(tmp_path):
+    needs_libxtb()
+    (tmp_path / "psi4.py").write_text(FAKE)
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    plan = plan_dft.make_plan(3, 0.0)
+    small = [str(k) for k, spec in enumerate(plan) if spec.parts in (("methane",), ("methanol",))]
+    environment = ENVIRONMENT | {"PYTHONPATH": f"{tmp_path}:{ROOT / 'training'}", "PIDS": str(pids)}
+    process = subprocess.Popen([sys.executable, "-m", "pbtrain.generate_dft", tmp_path / "data", "--seed", "3", "--scale",
+                                "0", "--workers", "2", "--shards", ",".join(small)], env=environment)
+    end = time.time() + 120
+    while len(list(pids.iterdir())) < 2:
+        assert time.time() < end and process.poll() is None
+        time.sleep(0.1)
+    process.terminate()
+    assert process.wait(30) == 143
+    assert not [p.name for p in pids.iterdir() if Path("/proc", p.name).exists()]
 
 
 def test_reader_takes_a_base_and_one_method(stand_in, tmp_path):
@@ -276,6 +395,8 @@ psi4.set_options({"basis": "6-31G*", "dft_radial_points": 99, "dft_spherical_poi
 gradient, wavefunction = psi4.gradient("m06-2x", molecule=dft._geometry(data["frame"]), return_wfn=True)
 result["plain"] = {"hartree": wavefunction.energy(), "gradient": gradient.np.tolist()}
 psi4_label.FINAL["maxiter"] = 1
+result["harder"] = dft.label(data["frame"]).energy
+psi4_label.HARDER["maxiter"] = 1
 try:
     dft.label(data["frame"])
 except LabelError as error:
@@ -343,7 +464,43 @@ def test_dft_and_gfn2_tell_the_same_story(psi4_results):
 @pytest.mark.slow
 def test_scf_that_does_not_converge_is_a_label_error_and_the_next_label_is_none_the_worse(psi4_results):
     assert "iterations" in psi4_results["failure"]
+    assert psi4_results["harder"] == pytest.approx(psi4_results["frame"]["energy"], abs=1e-3)
     assert psi4_results["after"] == pytest.approx(psi4_results["frame"]["energy"], abs=1e-3)
+
+
+@pytest.fixture
+def fake_psi4(monkeypatch, tmp_path):
+    """psi4 whose energies and gradient are one number."""
+    psi4 = MagicMock(ConvergenceError=type("ConvergenceError", (Exception,), {}))
+    psi4.core.variable.return_value = 7.0
+    psi4.energy.return_value = -40.0, MagicMock(energy=lambda: -40.0)
+    psi4.gradient.return_value.np = np.zeros((5, 3))
+    monkeypatch.setattr(psi4_label, "load_psi4", lambda: (psi4, str(tmp_path)))
+    return psi4
+
+
+def test_scf_is_tried_once_more_and_harder(fake_psi4):
+    molecule, x = built("methane")
+    dft = psi4_label.Dft(molecule.numbers, 0)
+    assert dft.label(x).iterations == 14
+    fine, given = fake_psi4.energy.return_value, lambda: [call.args[0] for call in fake_psi4.set_options.call_args_list]
+    assert given() == [psi4_label.FIRST, psi4_label.FINAL]
+    fake_psi4.reset_mock()
+    fake_psi4.energy.side_effect = [fake_psi4.ConvergenceError("SCF"), fine]
+    assert dft.label(x).iterations == 7
+    assert given() == [psi4_label.FIRST, psi4_label.HARDER] and psi4_label.HARDER["guess"] == "sad"
+    fake_psi4.energy.side_effect = [fine] + [fake_psi4.ConvergenceError("Could not converge SCF")] * 2
+    with pytest.raises(label.LabelError, match="Could not converge"):
+        dft.label(x)
+
+
+def test_other_errors_of_psi4_are_no_label_errors(fake_psi4):
+    molecule, x = built("methane")
+    fake_psi4.gradient.side_effect = RuntimeError("Fatal Error: not enough memory")
+    with pytest.raises(RuntimeError, match="not enough memory") as caught:
+        psi4_label.Dft(molecule.numbers, 0).label(x)
+    assert not isinstance(caught.value, label.LabelError)
+    fake_psi4.core.clean.assert_called()
 
 
 def test_what_cannot_be_labelled_is_refused():
@@ -388,7 +545,7 @@ def test_generator_is_killed_and_goes_on(tmp_path):
         energies = file["00/e_qm"][:]
     resumed = generate(tmp_path / "a", *options)
     assert resumed.returncode == 0, resumed.stderr
-    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [part.with_suffix(".h5").name]
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [generate_dft.LOCKS, part.with_suffix(".h5").name]
     assert resumed.stdout.count("frame") == plan[number].frames - done.sum(), "labels that were there are not made again"
     with h5py.File(part.with_suffix(".h5")) as file:
         group, sampled = file["00"], generate_dft.sample_spec(plan[number])
@@ -400,3 +557,5 @@ def test_generator_is_killed_and_goes_on(tmp_path):
         assert file.attrs["count_frames"] == plan[number].frames == len(group["e_gfn2"])
     refused = generate(tmp_path / "a", "--seed", 4, "--scale", 0.0)
     assert refused.returncode != 0 and "another plan" in refused.stderr
+    refused = generate(tmp_path / "b", "--scale", 5)
+    assert refused.returncode != 0 and "only 257" in refused.stderr and not (tmp_path / "b").exists()

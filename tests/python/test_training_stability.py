@@ -164,6 +164,25 @@ def test_the_summary_counts():
     assert "NASP-NME, seed 1: proton transfer, H from N to O" in text
 
 
+def test_a_line_that_was_cut_off_is_passed_over_and_makes_room(tmp_path):
+    path = tmp_path / "runs.jsonl"
+
+    def append(row):
+        with stability.open_to_append(path) as file:
+            print(json.dumps(row), file=file)
+    append({"seed": 1})
+    path.write_text(path.read_text() + '{"seed": 2, "na')
+    assert stability.lines(path) == [{"seed": 1}]
+    append({"seed": 3})
+    path.write_text(path.read_text() + '{"seed": 4}')  # whole but for its end
+    append({"seed": 5})
+    assert [row["seed"] for row in stability.lines(path)] == [1, 3, 4, 5] and path.read_text().count("\n") == 4
+    path.write_text('{"seed": 1}\n{"seed"\n{"seed": 3}\n')
+    with pytest.raises(SystemExit, match="runs.jsonl, line 2 is no line of results"):
+        stability.lines(path)
+    assert stability.lines(tmp_path / "none.jsonl") == []
+
+
 @pytest.mark.slow
 def test_runs_are_written_as_they_end_and_not_repeated(plugin, fast, tmp_path):
     model = next(Path(plugin.__file__).parent.glob(f"share/pluginbridge/models/{fast}/*.safetensors"))

@@ -73,13 +73,13 @@ def test_another_target_keeps_the_features_and_starts_from_zero(data, start, tmp
 def test_a_resumed_run_exports_the_reference_that_its_labels_have(data, tmp_path):
     options = ("--channels", 16, "--layers", 2, "--heads", 4)
     begun = trainer(data, tmp_path, *options)
-    (tmp_path / "run").mkdir()
-    begun.save()
     with h5py.File(data / "shard_00000.h5") as old, h5py.File(data / "shard_00001.h5", "w") as file:
         file.attrs["reference_method"] = old.attrs["reference_method"]
         old.copy("7", file)
         file["7"].attrs["name"], file["7/e_mm"][...] = "another", old["7/e_mm"][()] - 500.0
     assert trainer(data, tmp_path, *options).reference != begun.reference, "the new shard would change the fit"
+    (tmp_path / "run").mkdir()
+    begun.save()
     resumed = trainer(data, tmp_path, *options, "--resume")
     assert resumed.reference == begun.reference
     for model in (resumed.model, resumed.ema):
@@ -161,6 +161,47 @@ def test_options_that_make_no_sense_are_named(tmp_path, monkeypatch, capsys, opt
     with pytest.raises(SystemExit):
         train.parse([".", "run", *options])
     assert message in capsys.readouterr().err
+
+
+def test_a_run_is_not_overwritten(tmp_path, capsys):
+    (tmp_path / "checkpoint.pt").touch()
+    with pytest.raises(SystemExit):
+        train.parse([str(tmp_path), str(tmp_path)])
+    assert "has a checkpoint, which a new run would overwrite: go on with --resume, or give another" in capsys.readouterr().err
+    assert train.parse([str(tmp_path), str(tmp_path), "--resume"]).resume
+
+
+def test_the_folder_of_the_export_is_made_before_the_training(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train, "relaunch", lambda *_: None)
+    monkeypatch.setattr(train, "train_rank", lambda *_: None)
+
+    def start(export):
+        monkeypatch.setattr(sys, "argv", ["train", str(data), str(tmp_path / "run"), "--export", str(export)])
+        train.main()
+    start(tmp_path / "models" / "new" / "new.safetensors")
+    assert (tmp_path / "models" / "new").is_dir() and (tmp_path / "run").is_dir()
+    with pytest.raises(SystemExit, match="shard_00000.h5 cannot be made: "):
+        start(data / "shard_00000.h5" / "new.safetensors")
+    with pytest.raises(SystemExit):
+        start(tmp_path / "models")
+    assert "models is a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option, before, now", [("--target", "E_QM - E_MM", "E_QM - E_nb"), ("--energy-weight", 0.1, 0.5),
+                                                 ("--seed", 7, 8)])
+def test_a_run_is_not_resumed_to_learn_something_else(data, tmp_path, option, before, now):
+    small = ("--channels", 16, "--layers", 2, "--heads", 4)
+    (tmp_path / "run").mkdir()
+    begun = trainer(data, tmp_path, *small)
+    begun.step = 5
+    begun.save()
+    with pytest.raises(SystemExit, match=f"checkpoint.pt was trained with {option} {before!r}, not {now!r}"):
+        trainer(data, tmp_path, *small, option, now, "--resume")
+    assert trainer(data, tmp_path, *small, option, before, "--resume").step == 5
+    old = torch.load(begun.checkpoint, weights_only=False)
+    del old["learnt"]
+    torch.save(old, begun.checkpoint)
+    assert trainer(data, tmp_path, *small, option, now, "--resume").step == 5, "older checkpoints do not say"
 
 
 def test_a_misspelt_folder_of_data_is_named(data, tmp_path, capsys):

@@ -21,7 +21,7 @@ from pathlib import Path
 from .arguments import at_least_one, existing_file
 from .generate import ENVIRONMENT
 from .relaunch import relaunch
-from .stability import NO_START, OLDER, Run, lines, perform, setting
+from .stability import NO_START, OLDER, Run, lines, open_to_append, perform, setting
 
 
 def gfn2_fate(row: dict, picoseconds: float, noise: int) -> dict:
@@ -76,7 +76,7 @@ def main() -> None:
     done = {(which(fate), fate["noise"]) for fate in lines(out) if fate["failure"] or fate["picoseconds"] >= args.ps}
     starts = {which(row): row for row in failed}
     wanted = [(row, k) for key, row in sorted(starts.items()) for k in range(args.repeats) if (key, k) not in done]
-    with ProcessPoolExecutor(args.workers, get_context("spawn")) as pool, open(out, "a") as file:
+    with ProcessPoolExecutor(args.workers, get_context("spawn")) as pool, open_to_append(out) as file:
         tasks = [pool.submit(gfn2_fate, row, args.ps, k) for row, k in wanted]
         for task in tqdm(as_completed(tasks), total=len(tasks), unit="run", desc="GFN2-xTB"):
             print(json.dumps(task.result()), file=file, flush=True)

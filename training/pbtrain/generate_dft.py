@@ -2,19 +2,24 @@
 
     PYTHONPATH=training /usr/bin/python3 -m pbtrain.generate_dft training/data/dft --seed 620 [--workers 2]
 
-A shard holds one spec of the plan (plan_dft.py): one trajectory of two or three frames.  While it is being labelled
+A shard holds one spec of the plan (plan_dft.py): one trajectory of two to six frames.  While it is being labelled
 it is called .part and is replaced after every label, so a process that is killed loses the label it was
 at.  The same command goes on where it stopped; further processes, started at any time, take other shards.
+A frame whose SCF does not converge is dropped for good; whatever else goes wrong (disk, memory) leaves the rest of
+the shard to the next run.
 
 A shard has one group.  Attributes: name, kind, split, charge, seed, dynamics, contact, base_force_field ("" without
 ff14SB labels).  Arrays over frames F and atoms N, as pbtrain.generate has them: positions, e_qm, f_qm, dipole (DFT),
 e_mm, f_mm, e_nb, f_nb (ff14SB; absent for molecules that it does not cover), temperature, perturbed, trajectory,
 numbers; and e_gfn2, f_gfn2, charges_gfn2, dipole_gfn2 (GFN2-xTB), iterations and seconds of the DFT label.
+Attributes of the file: provenance of the first label; later_provenance, what differed in later runs, each with the
+number of labels before it (JSON); failures, why frames were dropped, by their place in the trajectory (JSON).
 """
 from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -33,6 +38,8 @@ from .relaunch import relaunch
 
 PENDING, LABELLED, FAILED = 0, 1, 2  # state of a frame
 ATTEMPTS = 4  # to sample a trajectory
+MISHAPS = 3  # shards in a row that end with anything but a LabelError: the environment is at fault
+LOCKS = "dft.lock"  # its byte k is locked by who labels shard k; it stays, or a process could hold one that is gone
 EQUILIBRATION, INTERVAL = 300, 150  # steps of 1.5 fs of GFN2-xTB dynamics
 ORIENTATIONS = {"hbond": 8, "stack": 1, "any": 1}  # tried for a pair, by contact
 SINGLE = ("positions", "f_qm", "f_gfn2", "f_mm", "f_nb", "dipole", "charges_gfn2", "dipole_gfn2")
@@ -138,6 +145,7 @@ class Shard:
         self.part = path.with_suffix(".part")
         self.counts: Counter = Counter()
         self.rows: dict[str, list] = {}
+        self.failures: dict[str, str] = {}
         if self.part.exists():
             self._read()
         else:
@@ -167,6 +175,7 @@ class Shard:
                 except LabelError as error:
                     problem = str(error).splitlines()[0]
                     self.state[k] = FAILED
+                    self.failures[str(k)] = problem
                     self.counts["force" if problem == "large force" else "scf"] += 1
                 else:
                     values = (ref.energy, ref.forces, ref.dipole, ref.iterations, ref.seconds, semi.energy, semi.forces,
@@ -190,7 +199,8 @@ class Shard:
         temporary = self.path.with_suffix(".tmp")
         done = self.state == LABELLED
         with h5py.File(temporary, "w") as file:
-            file.attrs.update(self.provenance | {f"count_{k}": v for k, v in self.counts.items()})
+            file.attrs.update(self.provenance | {f"count_{k}": v for k, v in self.counts.items()}
+                              | ({"failures": json.dumps(self.failures)} if self.failures else {}))
             if (self.state == PENDING).any():
                 file["pending/state"] = self.state
                 for name, array in self.frames.items():
@@ -212,6 +222,7 @@ class Shard:
     def _read(self) -> None:
         import h5py
         with h5py.File(self.part) as file:
+            self.failures = json.loads(file.attrs.get("failures", "{}"))
             self.counts.update({k[6:]: int(v) for k, v in file.attrs.items() if k.startswith("count_")})
             if "pending" not in file:  # complete but for its name
                 self.state = np.full(len(file["00/e_qm"]) if "00" in file else 0, LABELLED)
@@ -221,6 +232,19 @@ class Shard:
                 self.frames = {k: file[f"pending/{k}"][:] for k in ("positions", "perturbed")}
             if "00" in file:
                 self.rows = {k: list(file[f"00/{k}"][:]) for k in LABELS + MM_LABELS if k in file["00"]}
+                self._keep_provenance(file.attrs)
+
+    def _keep_provenance(self, attributes) -> None:
+        """That of the first label stays; a later one that differs is noted."""
+        first = {k: v for k, v in attributes.items() if not k.startswith("count_") and k != "failures"}
+        later = json.loads(first.pop("later_provenance", "[]"))
+        last = first.copy()
+        for noted in later:
+            last |= noted
+        differs = {k: v for k, v in self.provenance.items() if not np.array_equal(v, last.get(k))}
+        if differs:
+            later.append({"labels_before": len(self.rows["e_qm"])} | differs)
+        self.provenance = first | ({"later_provenance": json.dumps(later)} if later else {})
 
 
 def describe(args: argparse.Namespace, plan: list[DftSpec]) -> dict:
@@ -249,41 +273,57 @@ def sources_hash() -> str:
     return digest.hexdigest()
 
 
-def work(args: argparse.Namespace) -> None:
-    """Label the plan's shards in order, those that are complete or that another process has at hand apart."""
+def work(args: argparse.Namespace) -> int:
+    """Label the plan's shards in order, those that are complete or that another process has at hand apart.
+
+    Returns how many are left to the next run because something other than a label went wrong.
+    """
     plan = make_plan(args.seed, args.scale)
     provenance = describe(args, plan)
-    started, labels = time.time(), 0
-    for number in selected_shards(len(plan), args.shards):
-        spec, path = plan[number], args.output / SHARD.format(number)
-        if path.exists():
-            continue
-        with open(path.with_suffix(".lock"), "w") as lock:
+    started, labels, left, in_a_row = time.time(), 0, 0, 0
+    with open(args.output / LOCKS, "a") as locks:
+        for number in selected_shards(len(plan), args.shards):
+            spec, path = plan[number], args.output / SHARD.format(number)
+            title = f"shard {number + 1}/{len(plan)} {spec.split} {'+'.join(spec.parts)}"
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.lockf(locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
             except BlockingIOError:
                 continue
             try:
-                if not path.exists():  # another process may have ended it meanwhile
-                    for frame, seconds, problem in Shard(path, spec, provenance).label():
-                        labels += not problem
-                        rate = labels / (time.time() - started) * 3600
-                        print(f"shard {number + 1}/{len(plan)} {spec.split} {'+'.join(spec.parts)} frame {frame + 1}: "
-                              f"{problem or f'{seconds:.1f} s'}  ({labels} labels, {rate:.0f} an hour)", flush=True)
+                if path.exists():
+                    continue
+                for frame, seconds, problem in Shard(path, spec, provenance).label():
+                    labels += not problem
+                    rate = labels / (time.time() - started) * 3600
+                    print(f"{title} frame {frame + 1}: {problem or f'{seconds:.1f} s'}  "
+                          f"({labels} labels, {rate:.0f} an hour)", flush=True)
+                in_a_row = 0
+            except Exception as error:
+                left, in_a_row = left + 1, in_a_row + 1
+                what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                print(f"{title}: left to the next run: {what}", file=sys.stderr, flush=True)
+                if in_a_row == MISHAPS:
+                    raise SystemExit(f"{MISHAPS} shards in a row failed, none for want of convergence: memory, disk or "
+                                     f"libraries of this machine are at fault; the last error was {what}") from error
             finally:
-                path.with_suffix(".lock").unlink(missing_ok=True)
+                fcntl.lockf(locks, fcntl.LOCK_UN, 1, number)
+    return left
 
 
-def check_folder(args: argparse.Namespace) -> None:
+def check_folder(args: argparse.Namespace, plan: list[DftSpec]) -> None:
     """A folder holds shards of one plan."""
     import h5py
-    wanted = plan_hash(make_plan(args.seed, args.scale))
+    wanted = plan_hash(plan)
     for path in sorted(args.output.glob(SHARD.format(0).replace("00000.h5", "*"))):
         if path.suffix in (".h5", ".part"):
-            with h5py.File(path) as file:
-                if file.attrs["plan_hash"] != wanted:
-                    raise SystemExit(f"{path} belongs to another plan, seed or scale than asked for; use another folder, "
-                                     "or the options that started this one")
+            try:
+                with h5py.File(path) as file:
+                    found = file.attrs["plan_hash"]
+            except FileNotFoundError:  # a .part that another process completed meanwhile
+                continue
+            if found != wanted:
+                raise SystemExit(f"{path} belongs to another plan, seed or scale than asked for; use another folder, "
+                                 "or the options that started this one")
 
 
 def main() -> None:
@@ -291,7 +331,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--workers", type=at_least_one, default=1, help="processes, one thread each")
     parser.add_argument("--seed", type=int, default=620)
-    parser.add_argument("--scale", type=float, default=1.0, help="size of the plan; 1 is about 1,000 frames")
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the plan; 1 is about 1,160 frames")
     parser.add_argument("--shards", default=":", metavar="FIRST:LAST,NUMBER,...", help="only these shards of the plan")
     args = parser.parse_args()
     try:
@@ -302,16 +342,25 @@ def main() -> None:
     from .psi4_label import Psi4Missing, load_psi4
     try:
         load_psi4()
-    except Psi4Missing as error:
+        plan = make_plan(args.seed, args.scale)
+    except (Psi4Missing, ValueError) as error:
         parser.error(str(error))
     args.output.mkdir(parents=True, exist_ok=True)
-    check_folder(args)
+    check_folder(args, plan)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # at-exit handlers remove scratch files
     others = [subprocess.Popen([sys.executable, "-m", "pbtrain.generate_dft", *sys.argv[1:], "--workers", "1"])
               for _ in range(args.workers - 1)]
-    work(args)
-    if any([process.wait() for process in others]):
-        sys.exit("a worker failed; run the same command again to go on")
+    try:
+        left = work(args)
+        failed = any([process.wait() for process in others])
+    except BaseException:  # SIGTERM and Ctrl-C too: nobody would look after the others
+        for process in others:
+            process.terminate()
+        for process in others:
+            process.wait()
+        raise
+    if left or failed:
+        sys.exit("not all shards are complete (see above); run the same command again to go on")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ trajectories of analogues and residue forms.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -23,7 +24,8 @@ AMIDE = "N-methylacetamide"
 MAX_PAIR_ATOMS = 26
 PAIRS = {"train": (46, 60), "test": (10, 6)}  # in the first part, in the second; a pair costs five times an analogue
 ANALOGUE_TRAJECTORIES = 4  # besides a held-out one
-PAIR_FRAMES, ANALOGUE_FRAMES, RESIDUE_FRAMES = 3, 3, 2
+# of a trajectory; held out are more, for errors of energies about their mean
+FRAMES = {"train": {"analogue": 3, "pair": 3, "residue": 2}, "test": {"analogue": 6, "pair": 4, "residue": 4}}
 EARLY_RESIDUES = 6  # specs of the smallest capped residues in the first part
 RESIDUE_TEST_EVERY = 4
 
@@ -82,18 +84,18 @@ def part_atoms() -> dict[str, int]:
 
 
 def make_plan(seed: int, scale: float = 1.0) -> list[DftSpec]:
-    """All specs in order; scale 1 gives about 1,000 frames."""
+    """All specs in order; scale 1 gives about 1,160 frames.  ValueError if there are not as many pairs."""
     rng = np.random.default_rng(seed)
 
-    def spec(kind: str, split: str, parts: tuple[str, ...], frames: int, **fields) -> DftSpec:
-        return DftSpec(kind, split, parts, frames, int(rng.integers(2**31)), float(pick(rng, TEMPERATURES)), **fields)
+    def spec(kind: str, split: str, parts: tuple[str, ...], **fields) -> DftSpec:
+        return DftSpec(kind, split, parts, FRAMES[split][kind], int(rng.integers(2**31)), float(pick(rng, TEMPERATURES)),
+                       **fields)
 
     def shuffled(specs: list) -> list:
         return [specs[k] for k in rng.permutation(len(specs))]
 
-    singles = shuffled([spec("analogue", split, (name,), frames) for name in [AMIDE, *ANALOGUES]
-                        for split, frames in (("train", ANALOGUE_FRAMES),) * max(1, round(ANALOGUE_TRAJECTORIES * scale))
-                        + (("test", 2),)])
+    singles = shuffled([spec("analogue", split, (name,)) for name in [AMIDE, *ANALOGUES]
+                        for split in ["train"] * max(1, round(ANALOGUE_TRAJECTORIES * scale)) + ["test"]])
     early, late = _pairs(rng, scale, spec)
     forms = sorted((chains for chains in residue_forms() if chains != (("ACE", "NME"),)),
                    key=lambda chains: (atom_count(chains), chains))
@@ -103,30 +105,42 @@ def make_plan(seed: int, scale: float = 1.0) -> list[DftSpec]:
     for k, chains in enumerate(forms):
         splits = ["train"] * max(1, round(scale)) + ["test"] * (k % RESIDUE_TEST_EVERY == 1)
         for i, split in enumerate(splits):
-            residues.append(spec("residue", split, (name_of(chains),), RESIDUE_FRAMES, point=int(rng.integers(10**6)),
-                                 dynamics=("gfn2", "ff14sb")[(k + i) % 2]))
+            residues.append(spec("residue", split, (name_of(chains),), point=int(rng.integers(10**6)),
+                                 dynamics=("gfn2", "ff14sb")[(k // RESIDUE_TEST_EVERY + k + i) % 2]))
     return (interleave(singles, shuffled(early), residues[:EARLY_RESIDUES])
             + interleave(shuffled(late), residues[EARLY_RESIDUES:]))
+
+
+def _possible(pair: tuple[str, str], most: int, atoms: dict[str, int]) -> bool:
+    """Small enough, and no two ions of like charge."""
+    like = any(pair[0] in ions and pair[1] in ions for ions in (CATIONS, ANIONS))
+    return not like and sum(atoms[p] for p in pair) <= most
 
 
 def _pairs(rng, scale: float, spec) -> list[list[DftSpec]]:
     """Pairs of the first and of the second part; what is held out is drawn first and never trained on."""
     atoms, held_out, result = part_atoms(), set(), [[], []]
     kinds, shares = list(PAIR_KINDS), [row[0] for row in PAIR_KINDS.values()]
+    counts = {split: [max(1, round(count * scale)) for count in parts] for split, parts in PAIRS.items()}
+    wanted = sum(map(sum, counts.values()))
+    possible = len({tuple(sorted(pair)) for _, first, second, _, most in PAIR_KINDS.values()
+                    for pair in product(first, second) if _possible(pair, most, atoms)})
+    if wanted > possible:
+        raise ValueError(f"scale {scale:g} asks for {wanted} pairs of molecules, and there are only {possible}: a scale of "
+                         f"about {possible / sum(map(sum, PAIRS.values())):.1f} has them all")
     for split in ("test", "train"):
         used: set[tuple[str, str]] = set()
         for part in (0, 1):
-            count = max(1, round(PAIRS[split][part] * scale))
+            count = counts[split][part]
             while count:
                 _, first, second, contact, most = PAIR_KINDS[kinds[rng.choice(len(kinds), p=shares)]]
                 pair = tuple(sorted((pick(rng, first), pick(rng, second))))
-                like = sum(p in CATIONS for p in pair) == 2 or sum(p in ANIONS for p in pair) == 2
-                if like or sum(atoms[p] for p in pair) > most or pair in used or (split == "train" and pair in held_out):
+                if not _possible(pair, most, atoms) or pair in used or (split == "train" and pair in held_out):
                     continue
                 used.add(pair)
                 if split == "test":
                     held_out.add(pair)
-                result[part].append(spec("pair", split, pair, PAIR_FRAMES, contact=contact))
+                result[part].append(spec("pair", split, pair, contact=contact))
                 count -= 1
     return result
 
