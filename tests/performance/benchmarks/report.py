@@ -16,7 +16,8 @@ HEAD = """# Benchmarks
 
 Written by `make bench` (`tests/performance/bench.py`); do not edit. Every ratio is one of medians of repeats taken in turn in
 one run on one machine; TorchScript and eager PyTorch run the same weights on the same fragments, and forces are compared
-before anything is timed. How far the correction's time step can go is in [time-steps.md](time-steps.md).
+before anything is timed. How far the correction's time step can go is in [time-steps.md](time-steps.md), what was tried in the
+engine in [engine.md](engine.md).
 
 """
 
