@@ -42,15 +42,15 @@ void checkMethod(const NonbondedForce& nonbonded) {
 }
 
 void checkOffsets(const NonbondedForce& nonbonded, const FragmentedPotentialForce& force,
-                  const vector<int>& atomOfParticle, const vector<bool>& isInRegion) {
+                  const ParticleMap& particles) {
     string parameter;
     double charge, sigma, epsilon;
     for (int i = 0; i < nonbonded.getNumParticleParameterOffsets(); i++) {
         int particle;
         nonbonded.getParticleParameterOffset(i, parameter, particle, charge, sigma, epsilon);
-        if (isInRegion.at(particle))
+        if (particles.isInRegion.at(particle))
             refuse("the System's NonbondedForce changes the parameters of " +
-                   force.describeAtom(atomOfParticle[particle]) + " with the Context parameter '" +
+                   force.describeAtom(particles.atom[particle]) + " with the Context parameter '" +
                    parameter + "' (particle parameter offset); the model replaces fixed parameters only");
     }
     for (int i = 0; i < nonbonded.getNumExceptionParameterOffsets(); i++) {
@@ -58,10 +58,10 @@ void checkOffsets(const NonbondedForce& nonbonded, const FragmentedPotentialForc
         double chargeProd;
         nonbonded.getExceptionParameterOffset(i, parameter, exception, charge, sigma, epsilon);
         nonbonded.getExceptionParameters(exception, particle1, particle2, chargeProd, sigma, epsilon);
-        if (isInRegion.at(particle1) && isInRegion.at(particle2))
+        if (particles.isInRegion.at(particle1) && particles.isInRegion.at(particle2))
             refuse("the System's NonbondedForce changes the exception between " +
-                   force.describeAtom(atomOfParticle[particle1]) + " and " +
-                   force.describeAtom(atomOfParticle[particle2]) + " with the Context parameter '" +
+                   force.describeAtom(particles.atom[particle1]) + " and " +
+                   force.describeAtom(particles.atom[particle2]) + " with the Context parameter '" +
                    parameter + "' (exception parameter offset); the model replaces fixed parameters only");
     }
 }
@@ -115,35 +115,26 @@ Contribution merge(const Contribution& a, const Contribution& b) {
 } // namespace
 
 void checkNonbonded(const System& system, const FragmentedPotentialForce& force) {
-    vector<int> atomOfParticle(system.getNumParticles(), -1);
-    vector<bool> isInRegion(system.getNumParticles(), false);
-    for (int i = 0; i < force.getNumAtoms(); i++) {
-        int particle, atomicNumber, residue;
-        string name;
-        bool inRegion;
-        force.getAtom(i, particle, atomicNumber, name, residue, inRegion);
-        atomOfParticle.at(particle) = i;
-        isInRegion.at(particle) = inRegion;
-    }
+    ParticleMap particles(system, force);
     for (int i = 0; i < system.getNumForces(); i++) {
         auto nonbonded = dynamic_cast<const NonbondedForce*>(&system.getForce(i));
         if (nonbonded == nullptr)
             continue;
         checkMethod(*nonbonded);
-        checkOffsets(*nonbonded, force, atomOfParticle, isInRegion);
+        checkOffsets(*nonbonded, force, particles);
     }
 }
 
 HostNonbonded::HostNonbonded(const System& system, const FragmentedPotentialForce& force,
-                             const vector<int>& atomOfParticle, const vector<bool>& isInRegion) {
+                             const ParticleMap& particles) {
     bool found = false;
     Contribution sum;
     for (int i = 0; i < system.getNumForces(); i++) {
         auto nonbonded = dynamic_cast<const NonbondedForce*>(&system.getForce(i));
         if (nonbonded == nullptr)
             continue;
-        checkOffsets(*nonbonded, force, atomOfParticle, isInRegion);
-        Contribution next = read(*nonbonded, force.getNumAtoms(), atomOfParticle);
+        checkOffsets(*nonbonded, force, particles);
+        Contribution next = read(*nonbonded, force.getNumAtoms(), particles.atom);
         bool hasNone = !next.hasCharges && !next.hasLennardJones;
         if (!hasNone)
             checkMethod(*nonbonded);

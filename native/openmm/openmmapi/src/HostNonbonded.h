@@ -1,7 +1,7 @@
 #ifndef PLUGINBRIDGE_OPENMM_HOSTNONBONDED_H_
 #define PLUGINBRIDGE_OPENMM_HOSTNONBONDED_H_
 
-#include "FragmentedPotentialForce.h"
+#include "ParticleMap.h"
 #include "openmm/NonbondedForce.h"
 #include "openmm/System.h"
 #include <cstdint>
@@ -16,12 +16,8 @@ namespace PluginBridge {
  * refused.
  */
 struct HostNonbonded {
-    /**
-     * @param atomOfParticle  the force's atom for each particle of the System, or -1
-     * @param isInRegion      whether each particle of the System is in the region
-     */
     HostNonbonded(const OpenMM::System& system, const FragmentedPotentialForce& force,
-                  const std::vector<int>& atomOfParticle, const std::vector<bool>& isInRegion);
+                  const ParticleMap& particles);
 
     /** Charge (e), sigma (nm), epsilon (kJ/mol) [atoms][3]; empty without a NonbondedForce. */
     std::vector<double> particleParameters;

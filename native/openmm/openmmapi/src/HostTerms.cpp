@@ -53,16 +53,7 @@ bool actsInside(const CustomNonbondedForce& force, const vector<bool>& isInRegio
 } // namespace
 
 HostTerms::HostTerms(const System& system, const FragmentedPotentialForce& force, bool isAbsolute)
-    : force(force), atomOfParticle(system.getNumParticles(), -1),
-      isInRegion(system.getNumParticles(), false) {
-    for (int i = 0; i < force.getNumAtoms(); i++) {
-        int particle, atomicNumber, residue;
-        string name;
-        bool inRegion;
-        force.getAtom(i, particle, atomicNumber, name, residue, inRegion);
-        atomOfParticle.at(particle) = i;
-        isInRegion.at(particle) = inRegion;
-    }
+    : force(force), particleMap(system, force) {
     refuseUnreadable(system);
     if (isAbsolute)
         for (int i = 0; i < system.getNumForces(); i++)
@@ -78,15 +69,14 @@ void HostTerms::refuseUnreadable(const System& system) const {
     for (int i = 0; i < system.getNumForces(); i++) {
         string type = getTypeName(system.getForce(i));
         auto custom = dynamic_cast<const CustomNonbondedForce*>(&system.getForce(i));
-        if (unreadableForces.count(type) > 0 || (custom != nullptr && actsInside(*custom, isInRegion)))
+        if (unreadableForces.count(type) > 0 ||
+            (custom != nullptr && actsInside(*custom, particleMap.isInRegion)))
             throw OpenMMException(
                 "FragmentedPotentialForce: the System's " + type +
-                " acts between atoms of the region, and its energy cannot be read as part "
-                "of the force field that the "
-                "model replaces. Hand over the region alone on the host's force field "
-                "(setRegionSystem); if it is an addition of yours, restrict it to other atoms "
-                "(interaction groups), or, with the region on AMBER ff14SB, call "
-                "setUseHostTerms(false)");
+                " acts between atoms of the region, and its energy cannot be read as part of the force "
+                "field that the model replaces. Hand over the region alone on the host's force field "
+                "(setRegionSystem); if it is an addition of yours, restrict it to other atoms (interaction "
+                "groups), or, with the region on AMBER ff14SB, call setUseHostTerms(false)");
     }
 }
 
@@ -110,7 +100,8 @@ bool HostTerms::hasTermsInside(const Force& hostForce) const {
     int p1, p2, p3, p4, periodicity, map, b1, b2, b3, b4;
     double a, b, c[6];
     if (auto nonbonded = dynamic_cast<const NonbondedForce*>(&hostForce))
-        return nonbonded->getNumParticles() > 0 && count(isInRegion.begin(), isInRegion.end(), true) > 1;
+        return nonbonded->getNumParticles() > 0 &&
+               count(particleMap.isInRegion.begin(), particleMap.isInRegion.end(), true) > 1;
     if (auto bonds = dynamic_cast<const HarmonicBondForce*>(&hostForce)) {
         for (int i = 0; i < bonds->getNumBonds(); i++) {
             bonds->getBondParameters(i, p1, p2, a, b);
@@ -146,15 +137,15 @@ bool HostTerms::hasTermsInside(const Force& hostForce) const {
 }
 
 bool HostTerms::isInside(initializer_list<int> particles) const {
-    return all_of(particles.begin(), particles.end(), [this](int p) { return isInRegion.at(p); });
+    return all_of(particles.begin(), particles.end(), [this](int p) { return particleMap.isInRegion.at(p); });
 }
 
 bool HostTerms::findAtoms(initializer_list<int> particles, vector<int32_t>& atoms) const {
     for (int particle : particles)
-        if (atomOfParticle.at(particle) < 0)
+        if (particleMap.atom.at(particle) < 0)
             return false;
     for (int particle : particles)
-        atoms.push_back(atomOfParticle[particle]);
+        atoms.push_back(particleMap.atom[particle]);
     return true;
 }
 
@@ -211,7 +202,7 @@ void HostTerms::readBonded(const Force& hostForce) {
 }
 
 void HostTerms::readNonbonded(const System& system) {
-    HostNonbonded terms(system, force, atomOfParticle, isInRegion);
+    HostNonbonded terms(system, force, particleMap);
     nonbonded = terms.particleParameters;
     exceptionAtoms = terms.exceptionAtoms;
     exceptionParameters = terms.exceptionParameters;

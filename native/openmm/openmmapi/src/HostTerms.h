@@ -1,7 +1,7 @@
 #ifndef PLUGINBRIDGE_OPENMM_HOSTTERMS_H_
 #define PLUGINBRIDGE_OPENMM_HOSTTERMS_H_
 
-#include "FragmentedPotentialForce.h"
+#include "ParticleMap.h"
 #include "openmm/CustomCVForce.h"
 #include "openmm/System.h"
 #include "pluginbridge.h"
@@ -40,10 +40,7 @@ private:
     bool findAtoms(std::initializer_list<int> particles, std::vector<int32_t>& atoms) const;
 
     const FragmentedPotentialForce& force;
-    /** Atom of each particle of the System, or -1. */
-    std::vector<int> atomOfParticle;
-    /** Whether each particle of the System is in the region. */
-    std::vector<bool> isInRegion;
+    ParticleMap particleMap;
     std::vector<int32_t> bondAtoms, angleAtoms, torsionAtoms, torsionPeriodicities, rbTorsionAtoms, cmapSizes,
         cmapTorsions, exceptionAtoms, constraintAtoms;
     std::vector<double> bondParameters, angleParameters, torsionParameters, rbTorsionParameters, cmapEnergies,
